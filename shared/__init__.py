@@ -1,0 +1,1 @@
+"""What the triggers share: plain functions and classes that take their clients as arguments."""

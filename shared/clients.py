@@ -1,0 +1,119 @@
+"""What the plain functions work with: one set of clients per process, built on first use."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from azure.core.credentials import TokenCredential
+
+from shared.auth import TokenSource, make_credential
+from shared.clock import utc_now
+from shared.deadletters import DeadLetters
+from shared.errors import SettingsError
+from shared.geocatalog import GeoCatalog
+from shared.hrefs import HrefReader
+from shared.pacing import RateLimit, SharedPause
+from shared.payloads import Payloads
+from shared.planetary_computer import PlanetaryComputer
+from shared.queues import Queues
+from shared.settings import Settings, get_settings
+from shared.source_store import SourceStore
+from shared.status_store import StatusStore
+from shared.storage import StorageClients, connect_storage
+from shared.timings import Timings
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Everything a plain function may need, and the clock.
+
+    Attributes:
+        settings: the app's settings.
+        timings: how long to wait for what.
+        storage: the storage account's own clients.
+        credential: the app's identity.
+        geocatalog: the GeoCatalog.
+        planetary_computer: the open Planetary Computer.
+        status: table `status`.
+        deadletters: table `deadletters`.
+        sources: table `sources`.
+        queues: sends messages.
+        pause: the pause that every instance keeps.
+        hrefs: fetches what messages name by URL.
+        now: tells the present moment.
+    """
+
+    settings: Settings
+    timings: Timings
+    storage: StorageClients
+    credential: TokenCredential
+    geocatalog: GeoCatalog
+    planetary_computer: PlanetaryComputer
+    status: StatusStore
+    deadletters: DeadLetters
+    sources: SourceStore
+    queues: Queues
+    pause: SharedPause
+    hrefs: HrefReader
+    now: Callable[[], datetime]
+
+
+def build_clients(
+    settings: Settings, *, credential: TokenCredential | None = None, now: Callable[[], datetime] = utc_now
+) -> Clients:
+    """Builds the clients for the given settings; nothing is sent yet.
+
+    Args:
+        settings: the app's settings.
+        credential: the identity to use; default: DefaultAzureCredential.
+        now: tells the present moment.
+
+    Raises:
+        SettingsError: INGEST_STORAGE is not a connection string.
+    """
+    credential = credential or make_credential()
+    timings = Timings().scaled(settings.time_scale)
+    try:
+        storage = connect_storage(settings.storage, credential)
+    except ValueError as error:
+        raise SettingsError(f"{error}.") from None
+    sources = SourceStore(storage.tables)
+    return Clients(
+        settings=settings,
+        timings=timings,
+        storage=storage,
+        credential=credential,
+        geocatalog=GeoCatalog(
+            settings.geocatalog_url,
+            api_version=settings.geocatalog_api_version,
+            tokens=TokenSource(credential, settings.geocatalog_scope),
+            rate_limit=RateLimit(settings.max_requests_per_second),
+            read_timeout=timings.read_timeout,
+        ),
+        planetary_computer=PlanetaryComputer(settings.planetary_computer_url),
+        status=StatusStore(storage.tables),
+        deadletters=DeadLetters(storage.tables, now=now),
+        sources=sources,
+        queues=Queues(storage.queues, Payloads(storage.blobs), results_queue=settings.results_queue),
+        pause=SharedPause(storage.tables, now=now),
+        hrefs=HrefReader(storage.blobs, settings, sources),
+        now=now,
+    )
+
+
+_lock = threading.Lock()
+_clients: Clients | None = None
+
+
+def get_clients() -> Clients:
+    """Returns the clients of this process, built from its settings on first use.
+
+    Raises:
+        SettingsError: a setting is missing or malformed; tried again at the next call.
+    """
+    global _clients  # noqa: PLW0603 - one set per process, written once under the lock
+    with _lock:
+        if _clients is None:
+            _clients = build_clients(get_settings())
+        return _clients

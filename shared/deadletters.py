@@ -1,0 +1,73 @@
+"""Table `deadletters`: messages that could not be tied to an item or a collection, each with its reason."""
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from datetime import datetime
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.data.tables import TableServiceClient, UpdateMode
+
+from shared.clock import utc_now
+from shared.errors import IngestionError
+from shared.tables import DEADLETTERS, Table
+
+# A binary property holds 64 KiB
+# (learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model).
+_MAX_BODY = 65_536
+
+
+class DeadLetters:
+    """Table `deadletters`: PartitionKey = the queue the message was on, RowKey = digest of its body.
+
+    Args:
+        tables: client of the storage account's tables.
+        now: tells the present moment.
+    """
+
+    def __init__(self, tables: TableServiceClient, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._table = Table(tables, DEADLETTERS)
+        self._now = now
+
+    def record(self, queue: str, body: bytes, error: IngestionError) -> None:
+        """Keeps a message with its reason; the same body again raises its count.
+
+        Args:
+            queue: name of the queue the message was on.
+            body: the body as it came, kept compressed.
+            error: why it could not be used.
+
+        Raises:
+            azure.core.exceptions.AzureError: the storage could not be reached.
+        """
+        key = hashlib.sha256(body).hexdigest()
+        compressed = zlib.compress(body)
+        now = self._now()
+        while True:
+            try:
+                known = self._table.run(lambda client: client.get_entity(queue, key))
+            except ResourceNotFoundError:
+                known = None
+            entity = {
+                "PartitionKey": queue,
+                "RowKey": key,
+                "reason": error.message,
+                "error_code": str(error.code),
+                "body": compressed if len(compressed) <= _MAX_BODY else b"",
+                "count": int(known["count"]) + 1 if known else 1,
+                "first_seen": known["first_seen"] if known else now,
+                "last_seen": now,
+            }
+            try:
+                if known is None:
+                    self._table.run(lambda client, e=entity: client.create_entity(e))  # type: ignore[misc]
+                else:
+                    self._table.run(
+                        lambda client, e=entity, etag=known.metadata["etag"]: client.update_entity(  # type: ignore[misc]
+                            e, mode=UpdateMode.REPLACE, etag=etag, match_condition=MatchConditions.IfNotModified
+                        )
+                    )
+            except (ResourceExistsError, ResourceModifiedError):
+                continue  # counted by someone else in between: read again
+            return

@@ -1,0 +1,191 @@
+"""Fetches what a message names by URL: only from allowed hosts, never from the app's own network, within limits."""
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient
+
+from shared.blob_urls import parse_blob_url
+from shared.clock import utc_now
+from shared.errors import BadMessage, ErrorCode, IngestionError, Unavailable
+from shared.payloads import INCOMING, PAYLOADS
+from shared.settings import LOOPBACK_HOSTS, Settings
+from shared.source_store import SourceStore
+
+_TIMEOUT = (5.0, 30.0)
+_CHUNK = 256 * 1024
+# How long the list of source hosts is believed: sources are added seldom and fetches can come by the thousand.
+_HOSTS_LIFE = timedelta(minutes=1)
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+
+class HrefReader:
+    """Reads message hrefs.
+
+    Allowed are the app's own containers `payloads` and `incoming`, the hosts of every ingestion source, the Planetary
+    Computer, and ALLOWED_HREF_HOSTS.
+
+    Args:
+        blobs: client of the ingestion storage's blobs.
+        settings: the app's settings.
+        sources: table of ingestion sources.
+    """
+
+    def __init__(self, blobs: BlobServiceClient, settings: Settings, sources: SourceStore) -> None:
+        self._blobs = blobs
+        self._settings = settings
+        self._sources = sources
+        self._session = requests.Session()
+        self._lock = threading.Lock()
+        self._source_hosts: frozenset[str] = frozenset()
+        self._hosts_until: datetime | None = None
+
+    @contextmanager
+    def open(self, href: str) -> Iterator[Iterator[bytes]]:
+        """Opens a URL for reading in chunks.
+
+        Args:
+            href: the URL of a message.
+
+        Yields:
+            The content, chunk by chunk.
+
+        Raises:
+            BadMessage: the URL is refused, or there is nothing there.
+            Unavailable: its host does not answer, or not now.
+        """
+        own = self._own_blob(href)
+        if own:
+            yield self._read_own(*own)
+            return
+        parts = self._checked(href)
+        try:
+            response = self._session.get(
+                href, stream=True, timeout=_TIMEOUT, allow_redirects=False, headers={"Accept-Encoding": "identity"}
+            )
+        except requests.RequestException as error:
+            raise Unavailable(f"{_shown(parts)} did not answer ({type(error).__name__}).") from error
+        with response:
+            if response.status_code != HTTPStatus.OK:
+                raise _fault(response.status_code, parts)
+            yield _chunks(response, parts)
+
+    def read_all(self, href: str, *, limit: int) -> bytes:
+        """Reads a whole file of at most `limit` bytes.
+
+        Raises:
+            BadMessage: see open; or it is larger than the limit.
+            Unavailable: see open.
+        """
+        with self.open(href) as chunks:
+            content = bytearray()
+            for chunk in chunks:
+                content += chunk
+                if len(content) > limit:
+                    raise BadMessage(
+                        f"The file at the href is larger than {limit:,} bytes.", code=ErrorCode.HREF_TOO_LARGE
+                    )
+        return bytes(content)
+
+    def _own_blob(self, href: str) -> tuple[str, str] | None:
+        url = parse_blob_url(href)
+        own = parse_blob_url(f"{self._blobs.url.partition('?')[0].rstrip('/')}/{PAYLOADS}")
+        if url and own and url.endpoint == own.endpoint and url.container in {PAYLOADS, INCOMING} and url.blob:
+            return url.container, url.blob
+        return None
+
+    def _read_own(self, container: str, blob: str) -> Iterator[bytes]:
+        try:
+            yield from self._blobs.get_blob_client(container, blob).download_blob(max_concurrency=1).chunks()
+        except ResourceNotFoundError:
+            raise BadMessage(
+                f"There is no blob at the href in container {container}; send the file again.",
+                code=ErrorCode.HREF_NOT_FOUND,
+            ) from None
+
+    def _checked(self, href: str) -> SplitResult:
+        try:
+            parts = urlsplit(href)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise BadMessage("The href is not a URL.", code=ErrorCode.HREF_REFUSED) from None
+        if parts.scheme not in _DEFAULT_PORTS or not host:
+            raise BadMessage("The href is not an absolute https URL.", code=ErrorCode.HREF_REFUSED)
+        if parts.username or parts.password:
+            raise BadMessage("The href holds a user name or password; remove it.", code=ErrorCode.HREF_REFUSED)
+        with_port = f"{host}:{port or _DEFAULT_PORTS[parts.scheme]}"
+        if not {host, with_port} & self._allowed_hosts():
+            raise BadMessage(
+                f"The href's host {with_port} is not allowed; add it to ALLOWED_HREF_HOSTS, or put the file into "
+                f"container {INCOMING}.",
+                code=ErrorCode.HREF_REFUSED,
+            )
+        is_own_machine = host in LOOPBACK_HOSTS
+        if parts.scheme == "http" and not is_own_machine:
+            raise BadMessage("The href is not https.", code=ErrorCode.HREF_REFUSED)
+        if not is_own_machine:
+            _check_address(host)
+        return parts
+
+    def _allowed_hosts(self) -> frozenset[str]:
+        now = utc_now()
+        with self._lock:
+            due = self._hosts_until is None or now > self._hosts_until
+        if due:
+            hosts = frozenset(_host_with_port(url) for url in self._sources.container_urls())
+            with self._lock:
+                self._source_hosts, self._hosts_until = hosts, now + _HOSTS_LIFE
+        own = {_host_with_port(self._settings.planetary_computer_url)}
+        return self._source_hosts | self._settings.extra_href_hosts | own
+
+
+def _host_with_port(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or _DEFAULT_PORTS.get(parts.scheme, 443)}"
+
+
+def _check_address(host: str) -> None:
+    """Refuses a host whose name leads into the app's own network, such as the cloud's metadata address."""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError as error:
+        raise Unavailable(f"The href's host {host} has no address ({type(error).__name__}).") from error
+    if any(not ipaddress.ip_address(str(address).split("%")[0]).is_global for address in found):
+        raise BadMessage(
+            f"The href's host {host} has an address of the app's own network; it is not fetched.",
+            code=ErrorCode.HREF_REFUSED,
+        )
+
+
+def _chunks(response: requests.Response, parts: SplitResult) -> Iterator[bytes]:
+    try:
+        yield from response.iter_content(_CHUNK)
+    except requests.RequestException as error:
+        raise Unavailable(f"{_shown(parts)} broke off ({type(error).__name__}).") from error
+
+
+def _fault(status: int, parts: SplitResult) -> IngestionError:
+    said = f"{_shown(parts)} answered {status}"
+    if status in _GONE:
+        return BadMessage(f"{said}: there is nothing at the href.", code=ErrorCode.HREF_NOT_FOUND)
+    if (
+        status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    ):
+        return Unavailable(f"{said}.")
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return BadMessage(f"{said}: redirects are not followed; send the final URL.", code=ErrorCode.HREF_REFUSED)
+    return BadMessage(f"{said}: sign the href, or put the file into container {INCOMING}.", code=ErrorCode.HREF_REFUSED)
+
+
+def _shown(parts: SplitResult) -> str:
+    return f"{parts.scheme}://{parts.hostname}{parts.path[:200]}"

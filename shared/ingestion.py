@@ -1,0 +1,99 @@
+"""Handles a message of queue `items`: one item is ingested, a file of many becomes one message per item."""
+
+import hashlib
+import logging
+import uuid
+from datetime import datetime
+from typing import Any
+
+from shared.clients import Clients
+from shared.errors import BadContent
+from shared.fan_out import fan_out, fan_out_whole
+from shared.ids import check_collection_id, check_item_id
+from shared.item_files import ItemFile, open_item_file
+from shared.item_work import carry_out
+from shared.message_handling import handle
+from shared.messages import ItemMessage, QueueName, parse_item_message, read_object
+from shared.stac_items import item_version, prepare_item
+from shared.versions import Work
+
+log = logging.getLogger(__name__)
+
+
+def ingest_message(raw: bytes, enqueued_at: datetime, app: Clients) -> None:
+    """Handles one message of queue `items`.
+
+    Args:
+        raw: the body as it lay on the queue: JSON, or base64 of JSON.
+        enqueued_at: when it was put on the queue.
+        app: the clients.
+
+    Raises:
+        SettingsError: a setting is missing or malformed.
+        azure.core.exceptions.AzureError: the storage could not be written: the host gives the message again.
+    """
+    handle(QueueName.ITEMS, raw, enqueued_at, lambda body: _ingest(body, enqueued_at, app), app)
+
+
+def _ingest(body: bytes, enqueued_at: datetime, app: Clients) -> None:
+    fields = read_object(body)
+    if fields.get("type") == "FeatureCollection":
+        fan_out_whole(ItemFile.of_collection(fields), enqueued_at, app)
+        return
+    message = parse_item_message(fields)
+    if message.item is not None:
+        ingest_item(message.item, message, body, enqueued_at, app)
+        return
+    with open_item_file(str(message.href), app.hrefs) as file:
+        if file.single is None:
+            fan_out(file, message, enqueued_at, app)
+            return
+    ingest_item(file.single, message, body, enqueued_at, app)
+
+
+def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueued_at: datetime, app: Clients) -> None:
+    """Ingests the one item of a message.
+
+    Args:
+        item: the STAC Item.
+        message: the message that carried or named it.
+        body: the message as JSON bytes, kept for a later try.
+        enqueued_at: when the message was put on the queue.
+        app: the clients.
+
+    Raises:
+        BadMessage: the item has no id or collection that GeoCatalog takes.
+        azure.core.exceptions.AzureError: the storage could not be written.
+    """
+    collection = check_collection_id(message.collection or item.get("collection"))
+    item_id = check_item_id(item.get("id"))
+    fault: BadContent | None = None
+    prepared = None
+    try:
+        prepared = prepare_item(
+            item,
+            collection=collection,
+            drop_assets=message.drop_assets,
+            version_by=message.version_by,
+            planetary_computer_url=app.settings.planetary_computer_url,
+        )
+    except BadContent as error:
+        fault = error
+    work = Work(
+        collection=collection,
+        item_id=item_id,
+        queue=QueueName.ITEMS.value,
+        first_enqueued=message.first_enqueued or enqueued_at,
+        message=body,
+        prepared=prepared,
+        fault=fault,
+        content_hash=prepared.content_hash if prepared else hashlib.sha256(body).hexdigest(),
+        version=prepared.version if prepared else item_version(item, message.version_by),
+        attempt=message.attempt or 0,
+        retry_since=message.retry_since,
+        if_exists=message.if_exists,
+        force=message.force,
+        correlation_id=message.correlation_id or uuid.uuid4().hex,
+        traceparent=message.traceparent,
+    )
+    carry_out(work, app)

@@ -1,0 +1,373 @@
+"""Carries out what one message wants done to one item: claim, write to GeoCatalog, record.
+
+The order of steps is what keeps the guarantees. A claim is written before the call, so that the same content is not
+sent twice. A delay sends the copy first and writes the row second, so that a crash in between doubles the message and
+never loses it. A result is sent before the row is closed, so that it is announced at least once.
+"""
+
+import logging
+import random
+import uuid
+import zlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from azure.core.exceptions import AzureError
+
+from shared.clients import Clients
+from shared.errors import (
+    BadContent,
+    Disposition,
+    ErrorCode,
+    IngestionError,
+    LostResponse,
+    Throttled,
+    Unavailable,
+    disposition_of,
+)
+from shared.json_codec import read_json
+from shared.messages import IfExists, Outcome, Result
+from shared.status_rows import ItemRow, ItemStatus, OperationKind, OperationRow
+from shared.status_store import Conflict
+from shared.versions import Decision, Work, decide, is_same_content
+
+log = logging.getLogger(__name__)
+
+# How often a message reads the row again after someone else changed it, before it steps back and waits.
+_MAX_CONFLICTS = 5
+
+
+def carry_out(work: Work, app: Clients) -> None:
+    """Does to an item what a message wants, or sends the message back to be tried later.
+
+    Args:
+        work: what the message wants.
+        app: the clients.
+
+    Raises:
+        azure.core.exceptions.AzureError: neither the table nor the queue could be written: the host gives the message
+            again.
+    """
+    claimed: ItemRow | None = None
+    try:
+        if work.fault is None:
+            _respect_pause(app)
+        claimed = _claim(work, app)
+        if claimed is None:
+            return
+        if work.fault is not None:
+            raise work.fault
+        _write(claimed, work, app)
+    except AzureError as error:
+        log.warning("Storage did not take a write for %s/%s: %s", work.collection, work.item_id, type(error).__name__)
+        fault = Unavailable(
+            f"The storage account did not answer ({type(error).__name__}).", code=ErrorCode.STORAGE_UNAVAILABLE
+        )
+        _settle(fault, claimed, work, app)
+    except IngestionError as error:
+        _settle(error, claimed, work, app)
+
+
+def _respect_pause(app: Clients) -> None:
+    remaining = app.pause.remaining()
+    if remaining > timedelta(0):
+        raise Throttled("GeoCatalog asked to wait.", retry_after=remaining)
+
+
+# Claiming
+
+
+def _claim(work: Work, app: Clients) -> ItemRow | None:
+    """Claims the item, or ends or sends back the message where the item's row says so (then None)."""
+    for _ in range(_MAX_CONFLICTS):
+        fresh = _claimed_row(None, work, app)
+        inserted = app.status.insert(fresh)
+        if inserted:
+            return inserted
+        row = app.status.get(work.collection, work.item_id)
+        if row is None:
+            continue
+        if row.claimed_by == fresh.claimed_by:
+            return row  # the insert was ours, repeated by the SDK after a lost answer
+        try:
+            if _is_of_an_earlier_collection(row, app):
+                return app.status.update(row, fresh)
+            decision = decide(row, work, app.now(), operation_stalled=_is_stalled(row, app))
+            if decision is Decision.CLAIM:
+                return _take(row, work, app)
+            _end_or_wait(decision, row, work, app)
+        except Conflict:
+            continue
+        return None
+    raise Unavailable(f"The row of item {work.item_id} kept changing.", code=ErrorCode.STORAGE_UNAVAILABLE)
+
+
+def _claimed_row(row: ItemRow | None, work: Work, app: Clients) -> ItemRow:
+    now = app.now()
+    columns: dict[str, Any] = {
+        "queue": work.queue,
+        "first_enqueued": work.first_enqueued,
+        "version": work.version,
+        "content_hash": work.content_hash,
+        "attempt": work.attempt,
+        "retry_since": work.retry_since,
+        "if_exists": work.if_exists.value,
+        "correlation_id": work.correlation_id,
+        "traceparent": work.traceparent,
+        "message": zlib.compress(work.message, level=1),
+        "datetime": work.prepared.datetime if work.prepared else None,
+        "bbox": work.prepared.bbox if work.prepared else None,
+        "claimed_by": uuid.uuid4().hex,
+        "claimed_at": now,
+        "claimed_until": now + app.timings.claim,
+        "next_attempt": None,
+        "error_code": None,
+        "error_message": None,
+        "operation_id": None,
+        "submitted_at": None,
+        "finished_at": None,
+    }
+    blank = ItemRow(work.collection, work.item_id, ItemStatus.SUBMITTING, work.queue, work.first_enqueued)
+    if row is None:
+        return blank.changed(ItemStatus.SUBMITTING, now, **columns)
+    if is_same_content(row, work):
+        columns["first_enqueued"] = max(row.first_enqueued, work.first_enqueued)
+        columns["uncertain_since"] = row.uncertain_since
+        if row.status is ItemStatus.SUBMITTING and not row.uncertain_since:
+            columns["uncertain_since"] = row.claimed_at  # its owner died and may have written
+    else:
+        columns["uncertain_since"] = None
+        columns["quiet_until"] = None
+    return row.changed(ItemStatus.SUBMITTING, now, **columns)
+
+
+def _take(row: ItemRow, work: Work, app: Clients) -> ItemRow:
+    also = []
+    if row.status is ItemStatus.SUBMITTED and row.operation_id:
+        also = [app.status.detachment(row.collection, row.operation_id)]
+    return app.status.update(row, _claimed_row(row, work, app), also)
+
+
+def _is_of_an_earlier_collection(row: ItemRow, app: Clients) -> bool:
+    """Tells whether the row was written for a collection of this id that has been deleted since."""
+    collection = app.status.get_collection(row.collection)
+    since = max((collection[name] for name in ("created_at", "deleted_at") if collection.get(name)), default=None)
+    last = max((moment for moment in (row.claimed_at, row.submitted_at, row.finished_at) if moment), default=None)
+    return bool(since and last and last < since)
+
+
+def _is_stalled(row: ItemRow, app: Clients) -> bool:
+    if row.status is not ItemStatus.SUBMITTED or not row.operation_id or not row.submitted_at:
+        return False
+    return app.now() - row.submitted_at > app.settings.operation_deadline
+
+
+def _end_or_wait(decision: Decision, row: ItemRow, work: Work, app: Clients) -> None:
+    now = app.now()
+    match decision:
+        case Decision.STALE_COPY:
+            log.info("Item %s/%s: an earlier copy of a message in progress; dropped", work.collection, work.item_id)
+        case Decision.UNCHANGED:
+            if work.first_enqueued > row.first_enqueued:
+                # Known to be current at this later moment: what was enqueued in between is older.
+                app.status.update(row, replace(row, first_enqueued=work.first_enqueued))
+            _announce(work, Outcome.UNCHANGED, app, operation_id=row.operation_id)
+        case Decision.SUPERSEDED:
+            _announce(work, Outcome.SUPERSEDED, app)
+        case Decision.SKIPPED:
+            _announce(work, Outcome.SKIPPED, app)
+        case Decision.WAIT_FOR_CLAIM:
+            _send_back(work, app, (row.claimed_until or now) - now)
+        case Decision.WAIT_FOR_QUIET:
+            _send_back(work, app, (row.quiet_until or now) - now)
+        case _:
+            _send_back(work, app, app.timings.operation_check)
+
+
+# Writing
+
+
+def _write(claimed: ItemRow, work: Work, app: Clients) -> None:
+    if claimed.in_catalog and work.if_exists is IfExists.FAIL and not work.is_deletion:
+        raise BadContent(
+            f"Item {work.item_id} is in collection {work.collection} already and the message says if_exists=fail.",
+            code=ErrorCode.ITEM_EXISTS,
+        )
+    if app.now() > (claimed.claimed_at or app.now()) + app.timings.call_budget:
+        raise Unavailable("The claim grew old before GeoCatalog could be asked.")
+    if work.prepared is None:
+        kind, operation_id = OperationKind.DELETE_ITEM, app.geocatalog.delete_item(work.collection, work.item_id)
+    elif claimed.in_catalog:
+        kind = OperationKind.UPDATE_ITEM
+        operation_id = app.geocatalog.put_item(work.collection, work.item_id, work.prepared.body)
+    else:
+        kind, operation_id = OperationKind.ADD_ITEM, app.geocatalog.post_item(work.collection, work.prepared.body)
+    if operation_id is None:
+        _close(claimed, ItemStatus.DELETED, Outcome.DELETED, app, in_catalog=False)
+        return
+    _record_submission(claimed, operation_id, kind, app)
+
+
+def _record_submission(claimed: ItemRow, operation_id: str, kind: OperationKind, app: Clients) -> None:
+    now = app.now()
+    submitted = claimed.changed(
+        ItemStatus.SUBMITTED, now,
+        operation_id=operation_id, submitted_at=now, claimed_by=None, claimed_until=None, quiet_until=None,
+    )  # fmt: skip
+    operation = OperationRow(
+        collection=claimed.collection,
+        operation_id=operation_id,
+        kind=kind,
+        item_id=claimed.item_id,
+        submitted_at=now,
+        correlation_id=claimed.correlation_id,
+        history=submitted.history,
+    )
+    try:
+        app.status.submit(claimed, submitted, operation)
+    except Conflict:
+        row = app.status.get(claimed.collection, claimed.item_id)
+        if row is None or row.operation_id != operation_id:
+            raise LostResponse("The claim was taken over while GeoCatalog was asked.") from None
+    log.info("Item %s/%s: operation %s (%s)", claimed.collection, claimed.item_id, operation_id, kind)
+
+
+# Ending
+
+
+def _settle(error: IngestionError, claimed: ItemRow | None, work: Work, app: Clients) -> None:
+    """Does with the message what the table of errors says."""
+    if isinstance(error, Throttled) and claimed:
+        _pause_all(error, app)
+    disposition = disposition_of(error)
+    waiting_since = work.retry_since or app.now()
+    if disposition in {Disposition.DELAY, Disposition.HOLD}:
+        if app.now() - waiting_since < app.settings.retry_max_age:
+            _try_later(error, disposition, claimed, work, app, waiting_since=waiting_since)
+            return
+        error = BadContent(
+            f"Given up after {app.settings.retry_max_age}: {error.message}", code=error.code or ErrorCode.GAVE_UP
+        )
+        disposition = Disposition.FAIL
+    if disposition is not Disposition.FAIL:
+        raise error
+    if claimed is None:
+        claimed = _claim(work, app)
+        if claimed is None:
+            return
+    log.warning("Item %s/%s failed: %s %s", work.collection, work.item_id, error.code, error.message)
+    _close(claimed, ItemStatus.FAILED, Outcome.FAILED, app, error_code=str(error.code), error_message=error.message)
+
+
+def _pause_all(error: Throttled, app: Clients) -> None:
+    try:
+        app.pause.pause(error.retry_after)
+    except AzureError as fault:
+        log.warning("The shared pause could not be written: %s", type(fault).__name__)
+
+
+def _close(row: ItemRow, status: ItemStatus, outcome: Outcome, app: Clients, **columns: Any) -> None:  # noqa: ANN401
+    now = app.now()
+    result = Result(
+        collection=row.collection,
+        id=row.item_id,
+        outcome=outcome,
+        error_code=columns.get("error_code"),
+        error_message=columns.get("error_message"),
+        correlation_id=row.correlation_id,
+        finished_at=now,
+    )
+    app.queues.send_result(result)
+    if status is not ItemStatus.FAILED:
+        columns["message"] = b""
+    after = row.changed(status, now, finished_at=now, claimed_by=None, claimed_until=None, **columns)
+    try:
+        app.status.update(row, after)
+    except Conflict:
+        log.info("Item %s/%s was taken over before it could be closed", row.collection, row.item_id)
+
+
+def _announce(work: Work, outcome: Outcome, app: Clients, *, operation_id: str | None = None) -> None:
+    log.info("Item %s/%s: %s", work.collection, work.item_id, outcome)
+    app.queues.send_result(
+        Result(
+            collection=work.collection,
+            id=work.item_id,
+            outcome=outcome,
+            operation_id=operation_id,
+            correlation_id=work.correlation_id,
+            finished_at=app.now(),
+        )
+    )
+
+
+# Waiting
+
+
+def _try_later(
+    error: IngestionError,
+    disposition: Disposition,
+    claimed: ItemRow | None,
+    work: Work,
+    app: Clients,
+    *,
+    waiting_since: datetime,
+) -> None:
+    is_held = disposition is Disposition.HOLD
+    delay = app.timings.longest_delay if is_held else retry_delay(work.attempt, error, app)
+    later = replace(work, attempt=work.attempt + 1, retry_since=waiting_since)
+    _send_back(later, app, delay)
+    log.warning(
+        "Item %s/%s %s for %s: %s %s",
+        work.collection, work.item_id, "held" if is_held else "delayed", delay, error.code, error.message,
+    )  # fmt: skip
+    if claimed is None:
+        return
+    now = app.now()
+    columns: dict[str, Any] = {
+        "attempt": later.attempt,
+        "retry_since": waiting_since,
+        "next_attempt": now + delay,
+        "error_code": str(error.code),
+        "error_message": error.message,
+        "claimed_by": None,
+        "claimed_until": None,
+    }
+    if isinstance(error, LostResponse):
+        columns["quiet_until"] = now + app.timings.quiet
+        columns["uncertain_since"] = claimed.uncertain_since or claimed.claimed_at
+    after = claimed.changed(ItemStatus.HELD if is_held else ItemStatus.WAITING, now, **columns)
+    try:
+        app.status.update(claimed, after)
+    except (Conflict, AzureError) as fault:
+        # The copy is on the queue, so nothing is lost: it finds the claim, which runs out.
+        log.warning("Item %s/%s: its row was not updated: %s", work.collection, work.item_id, type(fault).__name__)
+
+
+def retry_delay(attempt: int, error: IngestionError | None, app: Clients) -> timedelta:
+    """Returns the wait before the next try: growing, spread by a fifth, and no shorter than the service asked for."""
+    doublings = int(2 ** min(attempt, 16))
+    grown = min(app.timings.first_delay * doublings, app.timings.longest_delay)
+    spread = grown * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
+    asked = error.retry_after if isinstance(error, Unavailable) else None
+    return max(spread, asked * random.uniform(1.0, 1.2)) if asked else spread  # noqa: S311
+
+
+def _send_back(work: Work, app: Clients, delay: timedelta) -> None:
+    app.queues.send(work.queue, copy_of(work), delay=max(delay, timedelta(seconds=1)))
+
+
+def copy_of(work: Work) -> dict[str, Any]:
+    """Returns the message to send again, with what the app keeps in it."""
+    original: dict[str, Any] = read_json(work.message)
+    if original.get("type") == "Feature":
+        original = {"item": original}
+    kept = {
+        "attempt": work.attempt,
+        "first_enqueued": work.first_enqueued.isoformat(),
+        "retry_since": work.retry_since.isoformat() if work.retry_since else None,
+        "correlation_id": work.correlation_id,
+        "traceparent": work.traceparent,
+    }
+    return original | {name: value for name, value in kept.items() if value is not None}

@@ -1,0 +1,262 @@
+"""The messages of the queues `items`, `collections`, `deletions` and `results`: their fields, and reading them.
+
+Producers may send base64 or plain text. A bare STAC Item or ItemCollection is a message of queue `items` too.
+"""
+
+import base64
+import binascii
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.errors import BadMessage
+from shared.json_codec import read_json
+
+
+class QueueName(StrEnum):
+    """The queues the app reads, and the one it announces outcomes on by default."""
+
+    ITEMS = "items"
+    COLLECTIONS = "collections"
+    DELETIONS = "deletions"
+    RESULTS = "results"
+
+
+# A queue message holds 64 KiB of text, which is 48 KiB of bytes before base64
+# (learn.microsoft.com/rest/api/storageservices/put-message).
+MAX_BODY_BYTES = 49_152
+
+
+class IfExists(StrEnum):
+    """What to do when GeoCatalog already holds the item."""
+
+    REPLACE = "replace"
+    SKIP = "skip"
+    FAIL = "fail"
+
+
+class Message(BaseModel):
+    """What messages of all queues carry; the fields below `traceparent` are kept by the app itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    correlation_id: Annotated[str | None, Field(max_length=200, description="carried through to results")] = None
+    traceparent: Annotated[str | None, Field(max_length=200, description="W3C trace context")] = None
+    attempt: Annotated[int | None, Field(ge=0, description="kept by the app: times this was sent again")] = None
+    first_enqueued: Annotated[
+        AwareDatetime | None, Field(description="kept by the app: when the first message of this work came")
+    ] = None
+    retry_since: Annotated[
+        AwareDatetime | None, Field(description="kept by the app: the start of the retry window")
+    ] = None
+    crashes: Annotated[
+        int | None, Field(ge=0, description="kept by the app: times this came back from the poison queue")
+    ] = None
+
+
+class ItemMessage(Message):
+    """A message of queue `items`: one STAC Item, or a URL of one or of many."""
+
+    item: Annotated[dict[str, Any] | None, Field(description="the STAC Item itself")] = None
+    href: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=8192,
+            description="URL of a STAC Item, an ItemCollection or newline-delimited Items",
+        ),
+    ] = None
+    collection: Annotated[str | None, Field(description="id of the target collection; default: the item's own")] = None
+    if_exists: Annotated[IfExists, Field(description="what to do when GeoCatalog holds the item")] = IfExists.REPLACE
+    force: Annotated[bool, Field(description="ingest even if the same content is already there")] = False
+    version_by: Annotated[
+        str | None,
+        Field(min_length=1, description="item property that orders versions, such as s2:generation_time"),
+    ] = None
+    drop_assets: Annotated[list[str], Field(description="asset keys to leave out")] = []
+    offset: Annotated[int | None, Field(ge=0, description="kept by the app: items already sent from the file")] = None
+
+    @model_validator(mode="after")
+    def _exactly_one_source(self) -> Self:
+        if (self.item is None) == (self.href is None):
+            raise ValueError("give exactly one of item and href")
+        return self
+
+
+class Thumbnail(BaseModel):
+    """A collection's thumbnail: a URL, or the image itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    href: Annotated[str | None, Field(description="URL of the image; in a file also a path beside it")] = None
+    data: Annotated[str | None, Field(description="the image, base64")] = None
+    media_type: Annotated[Literal["image/png", "image/jpeg", "image/webp"] | None, Field()] = None
+
+    @model_validator(mode="after")
+    def _exactly_one_source(self) -> Self:
+        if (self.href is None) == (self.data is None):
+            raise ValueError("give exactly one of href and data")
+        return self
+
+
+class CollectionMessage(Message):
+    """A message of queue `collections`: how a collection should be."""
+
+    schema_: Annotated[str | None, Field(alias="$schema", description="for editors; not used by the app")] = None
+    collection: Annotated[str | None, Field(description="id of the collection; default: the definition's")] = None
+    definition: Annotated[dict[str, Any] | None, Field(description="the STAC Collection")] = None
+    href: Annotated[str | None, Field(min_length=1, max_length=8192, description="URL of the STAC Collection")] = None
+    planetary_computer: Annotated[
+        str | None,
+        Field(min_length=1, description="id of an open Planetary Computer collection to take it from"),
+    ] = None
+    title: Annotated[str | None, Field(description="overrides the definition's own")] = None
+    thumbnail: Thumbnail | None = None
+    render_options: Annotated[list[dict[str, Any]] | None, Field(description="render options of the Explorer")] = None
+    mosaics: Annotated[list[dict[str, Any]] | None, Field(description="mosaics of the Explorer")] = None
+    tile_settings: Annotated[dict[str, Any] | None, Field(description="minZoom, maxItemsPerTile, …")] = None
+    queryables: Annotated[list[dict[str, Any]] | None, Field(description="name, definition, data_type, …")] = None
+    partition_type: Annotated[dict[str, Any] | None, Field(description='{"scheme": "none|year|month"}')] = None
+    mosaic_info: Annotated[dict[str, Any] | None, Field(description="the Planetary Computer's own shape")] = None
+    render_config: Annotated[dict[str, Any] | None, Field(description="the Planetary Computer's own shape")] = None
+    prune: Annotated[bool, Field(description="delete what GeoCatalog has and the message does not")] = False
+
+    @model_validator(mode="after")
+    def _exactly_one_source(self) -> Self:
+        if sum(source is not None for source in (self.definition, self.href, self.planetary_computer)) != 1:
+            raise ValueError("give exactly one of definition, href and planetary_computer")
+        return self
+
+
+class DeletionMessage(Message):
+    """A message of queue `deletions`: one item, or a whole collection if `confirm` repeats its id."""
+
+    collection: Annotated[str, Field(description="id of the collection")]
+    id: Annotated[str | None, Field(description="id of the item to delete")] = None
+    confirm: Annotated[str | None, Field(description="the collection's id again, to delete all of it")] = None
+
+    @model_validator(mode="after")
+    def _exactly_one_target(self) -> Self:
+        if (self.id is None) == (self.confirm is None):
+            raise ValueError("give exactly one of id and confirm")
+        return self
+
+
+class Outcome(StrEnum):
+    """How a message ended."""
+
+    INGESTED = "ingested"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+    SUPERSEDED = "superseded"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    DELETED = "deleted"
+    APPLIED = "applied"
+    REJECTED = "rejected"
+
+
+class Result(BaseModel):
+    """A message of queue `results`: the outcome of one message."""
+
+    model_config = ConfigDict(frozen=True)
+
+    collection: str | None
+    id: str | None
+    outcome: Outcome
+    operation_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    correlation_id: str | None = None
+    submitted_at: datetime | None = None
+    finished_at: datetime
+
+
+M = TypeVar("M", bound=Message)
+
+# UTF-8 with a byte order mark, as some editors and shells write it.
+_BOM = b"\xef\xbb\xbf"
+
+
+def decode_body(raw: bytes) -> bytes:
+    """Returns the JSON text of a queue message that was sent as base64 or as plain text.
+
+    Raises:
+        BadMessage: it is neither.
+    """
+    text = raw.strip().removeprefix(_BOM).lstrip()
+    if text[:1] in {b"{", b"["}:
+        return text
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise BadMessage("The message is neither JSON nor base64 of JSON; send a JSON object.") from None
+    return decoded.strip().removeprefix(_BOM).lstrip()
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Parses a decoded body that must be a JSON object.
+
+    Raises:
+        BadMessage: it is not JSON in UTF-8, or not an object.
+    """
+    try:
+        value = read_json(body)
+    except ValueError as error:
+        raise BadMessage(f"The message is not JSON in UTF-8: {error}.") from None
+    if not isinstance(value, dict):
+        raise BadMessage(f"The message is JSON but a {type(value).__name__}; send a JSON object.")
+    return value
+
+
+def parse_message(kind: type[M], fields: dict[str, Any]) -> M:
+    """Checks the fields of a message.
+
+    Args:
+        kind: the model of the queue.
+        fields: the parsed JSON object.
+
+    Raises:
+        BadMessage: fields are missing, unknown or wrong; its sentence names each.
+    """
+    if "attempt" in fields:
+        # Sent again by an instance of the app, perhaps of a newer version: unknown fields are not a fault.
+        known = {info.alias or name for name, info in kind.model_fields.items()}
+        fields = {name: value for name, value in fields.items() if name in known}
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise BadMessage("The message has wrong fields: " + "; ".join(_faults(error)) + ".") from None
+
+
+def _faults(error: ValidationError) -> list[str]:
+    # Values are left out: a body never reaches a log or an error.
+    faults = []
+    for fault in error.errors(include_input=False, include_url=False, include_context=False):
+        path = ".".join(str(part)[:80] for part in fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        faults.append(f"{path}: {message}" if path else message)
+    return faults[:10]
+
+
+def parse_item_message(fields: dict[str, Any]) -> ItemMessage:
+    """Reads a message of queue `items`, which a bare STAC Item is too.
+
+    Raises:
+        BadMessage: see parse_message.
+    """
+    if fields.get("type") == "Feature":
+        return ItemMessage(item=fields)
+    if not fields.keys() & {"item", "href"}:
+        raise BadMessage(
+            "The message is neither a STAC Item nor an ItemCollection, and has no item or href; see docs/messages.md."
+        )
+    return parse_message(ItemMessage, fields)
+
+
+def dump_message(message: Message) -> dict[str, Any]:
+    """Returns the fields of a message as JSON types, without those that were not given."""
+    return message.model_dump(mode="json", exclude_none=True, exclude_defaults=True, by_alias=True)

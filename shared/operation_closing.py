@@ -1,0 +1,308 @@
+"""Ends operations: writes the outcome of many in few transactions, and sends back what is to be tried again.
+
+While an operation's row stands, the item's row belongs to it. Closing deletes the one under its etag and writes the
+other in the same transaction, so of two trackers that see the same end only one writes it.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.data.tables import UpdateMode
+
+from shared.clients import Clients
+from shared.clock import format_timestamp, parse_timestamp
+from shared.errors import ErrorCode
+from shared.item_work import copy_of, retry_delay
+from shared.messages import IfExists, Outcome, Result
+from shared.operations import OperationOutcome, OperationState, Remedy
+from shared.parallel import run_all
+from shared.status_rows import (
+    COLLECTION_KEY,
+    COUNT_PREFIX,
+    ITEM_PREFIX,
+    OPERATION_PREFIX,
+    ItemRow,
+    ItemStatus,
+    OperationKind,
+    OperationRow,
+    appended,
+    to_entity,
+)
+from shared.status_store import MAX_TRANSACTION, Conflict, Write, failed_entry
+from shared.stored_messages import work_of_row
+
+log = logging.getLogger(__name__)
+
+# Rows of a transaction per operation: its own, the item's, the index of failures.
+_ROWS_PER_OPERATION = 3
+_PER_TRANSACTION = (MAX_TRANSACTION - 1) // _ROWS_PER_OPERATION  # one row is the day's count
+
+# How often an item is sent again after its operation failed with a code that may pass.
+MAX_OPERATION_RETRIES = 10
+
+_SUCCESS: dict[OperationKind, tuple[ItemStatus, Outcome]] = {
+    OperationKind.ADD_ITEM: (ItemStatus.SUCCEEDED, Outcome.INGESTED),
+    OperationKind.UPDATE_ITEM: (ItemStatus.SUCCEEDED, Outcome.REPLACED),
+    OperationKind.DELETE_ITEM: (ItemStatus.DELETED, Outcome.DELETED),
+    OperationKind.DELETE_COLLECTION: (ItemStatus.DELETED, Outcome.DELETED),
+}
+
+
+_DELETIONS = frozenset({OperationKind.DELETE_ITEM, OperationKind.DELETE_COLLECTION})
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an operation ends for its item.
+
+    Attributes:
+        operation: the operation's row.
+        status: the item's status from now on.
+        outcome: what is announced.
+        in_catalog: whether GeoCatalog holds the item from now on; None where that is not known.
+        code: the error's code.
+        message: the error in a sentence.
+        keeps_hash: whether what GeoCatalog holds is the content of the row.
+    """
+
+    operation: OperationRow
+    status: ItemStatus
+    outcome: Outcome
+    in_catalog: bool | None = None
+    code: str | None = None
+    message: str | None = None
+    keeps_hash: bool = True
+
+
+def resolve(operation: OperationRow, found: OperationOutcome, app: Clients) -> Ending | None:
+    """Says how an operation that has ended ends for its item, or sends the item back to be tried again.
+
+    Returns:
+        How to close it; None where it was sent back, or is no longer open.
+    """
+    if found.state is OperationState.SUCCEEDED:
+        return success(operation)
+    if found.state is OperationState.CANCELED:
+        message = "The operation was canceled; replay the item to ingest it."
+        code = ErrorCode.OPERATION_CANCELED.value
+        return Ending(operation, ItemStatus.CANCELED, Outcome.CANCELED, None, code, message)
+    if operation.kind in _DELETIONS and (found.remedy is Remedy.ABSENT or found.code == ErrorCode.NO_COLLECTION):
+        return success(operation)
+    if found.remedy is Remedy.FAIL or operation.detached or operation.kind is OperationKind.DELETE_COLLECTION:
+        return failure(operation, found)
+    return _second_look(operation, found, app)
+
+
+def success(operation: OperationRow) -> Ending:
+    """Returns the ending of an operation that did what it was to do."""
+    status, outcome = _SUCCESS[operation.kind]
+    return Ending(operation, status, outcome, in_catalog=status is ItemStatus.SUCCEEDED)
+
+
+def failure(operation: OperationRow, found: OperationOutcome) -> Ending:
+    """Returns the ending of an operation that failed for good."""
+    # A failed update leaves the earlier version in GeoCatalog; a failed first post leaves nothing.
+    in_catalog = operation.kind is not OperationKind.ADD_ITEM
+    return Ending(operation, ItemStatus.FAILED, Outcome.FAILED, in_catalog, found.code, found.message)
+
+
+def _second_look(operation: OperationRow, found: OperationOutcome, app: Clients) -> Ending | None:
+    """Decides a failure that depends on the item's row: exists already, absent, may pass, or held."""
+    row = app.status.get(operation.collection, operation.item_id)
+    if row is None or row.operation_id != operation.operation_id:
+        return failure(replace(operation, detached=True), found)
+    if found.remedy is Remedy.EXISTS:
+        return _exists(operation, row, found, app)
+    if found.remedy is Remedy.ABSENT:
+        try_again(operation, row, found, app, in_catalog=False, at_once=True)
+        return None
+    if row.attempt >= MAX_OPERATION_RETRIES and found.remedy is Remedy.RETRY:
+        return failure(operation, found)
+    started = row.retry_since or row.submitted_at or app.now()
+    if app.now() - started > app.settings.retry_max_age:
+        return failure(operation, found)
+    try_again(operation, row, found, app, in_catalog=row.in_catalog)
+    return None
+
+
+def _exists(operation: OperationRow, row: ItemRow, found: OperationOutcome, app: Clients) -> Ending | None:
+    if row.uncertain_since and _stored_since(row, row.uncertain_since, app):
+        # An earlier write of ours, whose answer was lost, is what GeoCatalog holds.
+        return success(operation)
+    if row.if_exists == IfExists.SKIP:
+        return Ending(operation, ItemStatus.SUCCEEDED, Outcome.SKIPPED, in_catalog=True, keeps_hash=False)
+    if row.if_exists == IfExists.FAIL:
+        return Ending(operation, ItemStatus.FAILED, Outcome.FAILED, True, found.code, found.message)
+    try_again(operation, row, found, app, in_catalog=True, at_once=True)
+    return None
+
+
+def _stored_since(row: ItemRow, moment: datetime, app: Clients) -> bool:
+    item = app.geocatalog.get_item(row.collection, row.item_id)
+    stored_at = stored_moment(item) if item else None
+    return stored_at is not None and stored_at >= moment
+
+
+def stored_moment(item: dict[str, Any]) -> datetime | None:
+    """Reads when GeoCatalog last stored an item, from the `_msft:ts` it adds."""
+    properties = item.get("properties")
+    nested = properties.get("_msft:ts") if isinstance(properties, dict) else None
+    value = item.get("_msft:ts") or nested
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, tz=parse_timestamp("1970-01-01").tzinfo)
+        return parse_timestamp(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def try_again(
+    operation: OperationRow,
+    row: ItemRow,
+    found: OperationOutcome,
+    app: Clients,
+    *,
+    in_catalog: bool | None,
+    at_once: bool = False,
+) -> None:
+    """Sends an item's message again and closes its operation: the copy first, then the rows."""
+    held = found.remedy is Remedy.HOLD
+    delay = app.timings.longest_delay if held else retry_delay(row.attempt, None, app)
+    if at_once:
+        delay = app.timings.first_delay / 15
+    now = app.now()
+    work = replace(work_of_row(row), attempt=row.attempt + 1, retry_since=row.retry_since or now)
+    app.queues.send(row.queue, copy_of(work), delay=delay)
+    after = row.changed(
+        ItemStatus.HELD if held else ItemStatus.WAITING, now,
+        attempt=work.attempt, retry_since=work.retry_since, next_attempt=now + delay, in_catalog=in_catalog,
+        error_code=found.code, error_message=found.message, operation_id=None,
+    )  # fmt: skip
+    log.warning(
+        "Item %s/%s: operation %s failed with %s; tried again in %s",
+        row.collection, row.item_id, operation.operation_id, found.code, delay,
+    )  # fmt: skip
+    writes: list[Write] = [
+        _deletion(operation),
+        ("update", to_entity(after), {"mode": UpdateMode.REPLACE, **_if_match(row.etag)}),
+    ]
+    try:
+        app.status.transact(writes)
+    except Conflict:
+        log.info("Operation %s was closed by someone else", operation.operation_id)
+
+
+def close(endings: Sequence[Ending], app: Clients) -> int:
+    """Announces how operations of one collection ended, then closes them in as few transactions as may be.
+
+    Args:
+        endings: at most a few hundred, all of one collection.
+        app: the clients.
+
+    Returns:
+        How many were closed; those someone else closed meanwhile are not counted.
+    """
+    run_all(lambda ending: app.queues.send_result(_result(ending, app)), endings)
+    closed = 0
+    for start in range(0, len(endings), _PER_TRANSACTION):
+        closed += _close_some(list(endings[start : start + _PER_TRANSACTION]), app)
+    return closed
+
+
+def _close_some(endings: list[Ending], app: Clients) -> int:
+    while endings:
+        collection = endings[0].operation.collection
+        writes = [write for ending in endings for write in _writes(ending, app)]
+        try:
+            app.status.transact([*writes, _count(collection, endings, app)])
+        except Conflict:
+            # Someone closed one of them, or counted meanwhile: leave out what is no longer open, and write again.
+            still_open = {row.operation_id: row for row in app.status.open_operations(collection)}
+            endings = [
+                replace(ending, operation=_with_etag(ending.operation, still_open[ending.operation.operation_id]))
+                for ending in endings
+                if ending.operation.operation_id in still_open
+            ]
+            continue
+        return len(endings)
+    return 0
+
+
+def _with_etag(operation: OperationRow, read_again: OperationRow) -> OperationRow:
+    return replace(read_again, detached=operation.detached or read_again.detached)
+
+
+def _writes(ending: Ending, app: Clients) -> list[Write]:
+    operation, now = ending.operation, app.now()
+    writes: list[Write] = [_deletion(operation)]
+    if operation.detached:
+        return writes
+    if operation.kind is OperationKind.DELETE_COLLECTION:
+        if ending.status is ItemStatus.DELETED:
+            entity = {"PartitionKey": operation.collection, "RowKey": COLLECTION_KEY, "deleted_at": now}
+            writes.append(("upsert", entity, {"mode": UpdateMode.MERGE}))
+        return writes
+    entry = {"at": format_timestamp(now), "status": ending.status.value}
+    if ending.code:
+        entry["error_code"] = ending.code
+    item: dict[str, Any] = {
+        "PartitionKey": operation.collection,
+        "RowKey": ITEM_PREFIX + operation.item_id,
+        "status": ending.status.value,
+        "finished_at": now,
+        "error_code": ending.code or "",
+        "error_message": ending.message or "",
+        "history": json.dumps(appended(operation.history, entry)),
+    }
+    if ending.in_catalog is not None:
+        item["in_catalog"] = ending.in_catalog
+    if not ending.keeps_hash or ending.status is ItemStatus.DELETED:
+        item["content_hash"] = ""
+    if ending.status in {ItemStatus.SUCCEEDED, ItemStatus.DELETED}:
+        item["message"] = b""
+    writes.append(("update", item, {"mode": UpdateMode.MERGE}))
+    if ending.status is ItemStatus.FAILED:
+        writes.append(failed_entry(operation.collection, operation.item_id, ending.code, ending.message, now))
+    return writes
+
+
+def _count(collection: str, endings: Sequence[Ending], app: Clients) -> Write:
+    """Returns the write that adds outcomes to the day's count, under the etag it was read with."""
+    key = COUNT_PREFIX + app.now().date().isoformat()
+    found = app.status.read(collection, key)
+    counted = Counter(ending.outcome.value for ending in endings)
+    columns = {outcome: int((found or {}).get(outcome, 0)) + number for outcome, number in counted.items()}
+    entity = {"PartitionKey": collection, "RowKey": key, **columns}
+    if found is None:
+        return ("create", entity)
+    metadata = getattr(found, "metadata", {})
+    return ("update", entity, {"mode": UpdateMode.MERGE, **_if_match(str(metadata["etag"]))})
+
+
+def _result(ending: Ending, app: Clients) -> Result:
+    return Result(
+        collection=ending.operation.collection,
+        id=ending.operation.item_id or None,
+        outcome=ending.outcome,
+        operation_id=ending.operation.operation_id,
+        error_code=ending.code,
+        error_message=ending.message,
+        correlation_id=ending.operation.correlation_id,
+        submitted_at=ending.operation.submitted_at,
+        finished_at=app.now(),
+    )
+
+
+def _deletion(operation: OperationRow) -> Write:
+    entity = {"PartitionKey": operation.collection, "RowKey": OPERATION_PREFIX + operation.operation_id}
+    return ("delete", entity, _if_match(operation.etag))
+
+
+def _if_match(etag: str) -> dict[str, Any]:
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified}

@@ -1,0 +1,27 @@
+"""Runs a call for many things at once, on a few threads."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# Waiting for answers, not computing: sixteen fill a connection pool of 64 shared by several functions at most in part.
+_WIDTH = 16
+
+
+def run_all(call: Callable[[T], R], things: Iterable[T]) -> list[R]:
+    """Calls `call` with each thing, up to 16 at once.
+
+    Returns:
+        What the calls returned, in the order of the things.
+
+    Raises:
+        Exception: the first that a call raised, after all have ended.
+    """
+    things = list(things)
+    if len(things) <= 1:
+        return [call(thing) for thing in things]
+    with ThreadPoolExecutor(min(_WIDTH, len(things))) as executor:
+        return list(executor.map(call, things))

@@ -1,0 +1,216 @@
+"""Reads and writes table `status`. Rows that belong together are written in one transaction."""
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.data.tables import TableClient, TableServiceClient, TableTransactionError, UpdateMode
+
+from shared.status_rows import (
+    COLLECTION_KEY,
+    FAILED_PREFIX,
+    ITEM_PREFIX,
+    OPERATION_PREFIX,
+    ItemRow,
+    ItemStatus,
+    OperationRow,
+    item_row,
+    operation_row,
+    to_entity,
+)
+from shared.tables import STATUS, Table
+
+Write = tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], Mapping[str, Any]]
+
+# A transaction holds 100 entities (learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions).
+MAX_TRANSACTION = 100
+
+# The status codes of a write whose condition no longer holds: someone else was quicker.
+_CONFLICTS = frozenset({404, 409, 412})
+
+
+class Conflict(Exception):
+    """A conditional write found the rows changed by someone else; read again and decide anew."""
+
+
+class StatusStore:
+    """Table `status`.
+
+    Args:
+        tables: client of the storage account's tables.
+    """
+
+    def __init__(self, tables: TableServiceClient) -> None:
+        self._table = Table(tables, STATUS)
+
+    # Items
+
+    def get(self, collection: str, item_id: str) -> ItemRow | None:
+        """Reads the row of an item; None where there is none."""
+        entity = self.read(collection, ITEM_PREFIX + item_id)
+        return item_row(entity) if entity else None
+
+    def insert(self, row: ItemRow) -> ItemRow | None:
+        """Writes the row of an item that has none; returns it with its etag, or None where there is one already."""
+        try:
+            made = self._table.run(lambda client: client.create_entity(to_entity(row)))
+        except ResourceExistsError:
+            return None
+        return replace(row, etag=str(made["etag"]))
+
+    def update(self, before: ItemRow, after: ItemRow, also: Sequence[Write] = ()) -> ItemRow:
+        """Replaces the row of an item, and keeps the index of failures in step.
+
+        Args:
+            before: the row as it was read.
+            after: the row as it is to be.
+            also: what else is written in the same transaction.
+
+        Returns:
+            `after` with its new etag.
+
+        Raises:
+            Conflict: the row is no longer as it was read.
+        """
+        writes = [_conditional("update", to_entity(after), before.etag), *_failed_index(before.status, after), *also]
+        made = self.transact(writes)
+        return replace(after, etag=str(made[0]["etag"]))
+
+    def submit(self, before: ItemRow, after: ItemRow, operation: OperationRow) -> None:
+        """Writes that GeoCatalog accepted an item: its row and its operation's row together.
+
+        Raises:
+            Conflict: the item's row is no longer as it was read.
+        """
+        self.transact([_conditional("update", to_entity(after), before.etag), ("create", to_entity(operation))])
+
+    # Operations
+
+    def partitions(self) -> Iterator[str]:
+        """Yields every collection that has rows, by hopping from one to the next without reading their items."""
+        last = ""
+        while True:
+            parameters = {"last": last}
+            found = self._table.run(
+                lambda client, p=parameters: next(  # type: ignore[misc]
+                    iter(
+                        client.query_entities(
+                            "PartitionKey gt @last", parameters=p, select=["PartitionKey"], results_per_page=1
+                        )
+                    ),
+                    None,
+                )
+            )
+            if found is None:
+                return
+            last = str(found["PartitionKey"])
+            yield last
+
+    def open_operations(self, collection: str) -> list[OperationRow]:
+        """Reads the open operations of a collection, and nothing else of it."""
+        return [operation_row(entity) for entity in self.query_prefix(collection, OPERATION_PREFIX)]
+
+    def get_operation(self, collection: str, operation_id: str) -> OperationRow | None:
+        """Reads the row of an open operation; None where it is not open."""
+        entity = self.read(collection, OPERATION_PREFIX + operation_id)
+        return operation_row(entity) if entity else None
+
+    def detachment(self, collection: str, operation_id: str) -> Write:
+        """Returns the write that parts a stalled operation from its item's row, which newer content takes over."""
+        entity = {"PartitionKey": collection, "RowKey": OPERATION_PREFIX + operation_id, "detached": True}
+        return ("update", entity, {"mode": UpdateMode.MERGE})
+
+    def mark_stalled(self, operation: OperationRow, next_poll: dt.datetime) -> None:
+        """Writes that an operation is past its deadline and when it is asked for again."""
+        entity = to_entity(replace(operation, stalled=True, next_poll=next_poll))
+        with contextlib.suppress(Conflict):  # closed or taken over meanwhile: no longer ours to mark
+            self.transact([_conditional("update", entity, operation.etag)])
+
+    # The collection's own row
+
+    def get_collection(self, collection: str) -> Mapping[str, Any]:
+        """Reads the collection's own row; empty where there is none."""
+        return self.read(collection, COLLECTION_KEY) or {}
+
+    def merge_collection(self, collection: str, columns: Mapping[str, Any], *, etag: str | None = None) -> str:
+        """Writes columns of the collection's own row.
+
+        Args:
+            collection: id of the collection.
+            columns: what to write; other columns stay.
+            etag: the version that must still stand; empty for a row that must not exist yet; None for any.
+
+        Returns:
+            The new etag.
+
+        Raises:
+            Conflict: the row is no longer of that version.
+        """
+        entity = {"PartitionKey": collection, "RowKey": COLLECTION_KEY, **columns}
+        if etag is None:
+            made = self._table.run(lambda client: client.upsert_entity(entity, mode=UpdateMode.MERGE))
+            return str(made["etag"])
+        write: Write = _conditional("update", entity, etag, mode=UpdateMode.MERGE) if etag else ("create", entity)
+        return str(self.transact([write])[0]["etag"])
+
+    # What the parts above are made of
+
+    def read(self, collection: str, row_key: str) -> Mapping[str, Any] | None:
+        """Reads one row; None where there is none."""
+        try:
+            return self._table.run(lambda client: client.get_entity(collection, row_key))
+        except ResourceNotFoundError:
+            return None
+
+    def query_prefix(
+        self, collection: str, prefix: str, *, select: Sequence[str] | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """Reads the rows of a collection whose keys start with `prefix`, which ends in `~`."""
+        parameters = {"pk": collection, "low": prefix, "high": prefix[:-1] + chr(ord(prefix[-1]) + 1)}
+        condition = "PartitionKey eq @pk and RowKey ge @low and RowKey lt @high"
+        call: Callable[[TableClient], list[Mapping[str, Any]]] = lambda client: list(  # noqa: E731
+            client.query_entities(condition, parameters=parameters, select=list(select) if select else None)
+        )
+        return iter(self._table.run(call))
+
+    def transact(self, writes: Sequence[Write]) -> Sequence[Mapping[str, Any]]:
+        """Writes up to 100 rows of one collection, all or none.
+
+        Returns:
+            The metadata of each written row, with its etag.
+
+        Raises:
+            Conflict: a condition no longer holds.
+        """
+        try:
+            return self._table.run(lambda client: client.submit_transaction(writes))
+        except (TableTransactionError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
+            if isinstance(error, HttpResponseError) and error.status_code in _CONFLICTS:
+                raise Conflict from error
+            raise
+
+
+def _conditional(
+    operation: str, entity: Mapping[str, Any], etag: str, *, mode: UpdateMode = UpdateMode.REPLACE
+) -> Write:
+    condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+    return (operation, entity, condition if operation == "delete" else {**condition, "mode": mode})
+
+
+def _failed_index(before: ItemStatus, after: ItemRow) -> list[Write]:
+    if after.status is ItemStatus.FAILED:
+        return [failed_entry(after.collection, after.item_id, after.error_code, after.error_message, after.finished_at)]
+    if before is ItemStatus.FAILED:
+        return [("delete", {"PartitionKey": after.collection, "RowKey": FAILED_PREFIX + after.item_id})]
+    return []
+
+
+def failed_entry(collection: str, item_id: str, code: str | None, message: str | None, at: object) -> Write:
+    """Returns the write that puts an item into the index of failures."""
+    entity = {"PartitionKey": collection, "RowKey": FAILED_PREFIX + item_id}
+    entity |= {"error_code": code or "", "error_message": message or "", "finished_at": at}  # type: ignore[dict-item]
+    return ("upsert", entity, {"mode": UpdateMode.REPLACE})

@@ -1,0 +1,75 @@
+"""Clients of the ingestion storage, built from either form of INGEST_STORAGE over one pooled HTTP session."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from azure.core.credentials import TokenCredential
+from azure.core.pipeline.transport import RequestsTransport
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
+from requests.adapters import HTTPAdapter
+
+from shared.settings import StorageConnection
+
+# As many threads as PYTHON_THREADPOOL_THREAD_COUNT gives the app, twice over, so that no connection is thrown away.
+POOL_SIZE = 64
+
+# A storage call either answers within a second or is in trouble. With these, the longest call ends in well under the
+# call budget of a function (2 minutes): 3 tries of at most 20 s and waits of at most 3 s.
+_CALL_OPTIONS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 20}
+_RETRY_OPTIONS: dict[str, Any] = {
+    "retry_total": 2,
+    "initial_backoff": 0.4,
+    "increment_base": 2,
+    "random_jitter_range": 0.3,
+}
+_TABLE_RETRY_OPTIONS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.4, "retry_backoff_max": 3}
+
+
+@dataclass(frozen=True)
+class StorageClients:
+    """The three service clients of the ingestion storage account."""
+
+    queues: QueueServiceClient
+    blobs: BlobServiceClient
+    tables: TableServiceClient
+
+
+def connect_storage(connection: StorageConnection, credential: TokenCredential) -> StorageClients:
+    """Builds the clients; nothing is sent yet.
+
+    Args:
+        connection: the connection string, or one URI per service.
+        credential: used with the URIs only.
+
+    Raises:
+        ValueError: the connection string is malformed (its text is not shown).
+    """
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+
+    def options(retries: dict[str, Any]) -> dict[str, Any]:
+        transport = RequestsTransport(session=session, session_owner=False, **_CALL_OPTIONS)
+        return {"transport": transport, **_CALL_OPTIONS, **retries}
+
+    if connection.connection_string is not None:
+        text = connection.connection_string
+        try:
+            return StorageClients(
+                queues=QueueServiceClient.from_connection_string(text, **options(_RETRY_OPTIONS)),
+                blobs=BlobServiceClient.from_connection_string(text, **options(_RETRY_OPTIONS)),
+                tables=TableServiceClient.from_connection_string(text, **options(_TABLE_RETRY_OPTIONS)),
+            )
+        except ValueError:
+            raise ValueError("INGEST_STORAGE is not a connection string of a storage account") from None
+    return StorageClients(
+        queues=QueueServiceClient(str(connection.queue_uri), credential=credential, **options(_RETRY_OPTIONS)),
+        blobs=BlobServiceClient(str(connection.blob_uri), credential=credential, **options(_RETRY_OPTIONS)),
+        tables=TableServiceClient(
+            endpoint=str(connection.table_uri), credential=credential, **options(_TABLE_RETRY_OPTIONS)
+        ),
+    )

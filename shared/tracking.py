@@ -1,0 +1,167 @@
+"""Follows open operations to their end: the table says which are open, the service's list how they stand.
+
+The list comes newest first and a page holds 100, so a thousand open operations cost about ten calls. It is never
+filtered by status: an operation that ended between two pages would be in neither. One that the list does not show is
+asked for by id; only a 404 by id means that the service has forgotten it, and then the item itself is asked for.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TypeVar
+
+from azure.core.exceptions import AzureError
+
+from shared.clients import Clients
+from shared.errors import ErrorCode, IngestionError, Throttled
+from shared.geocatalog import OPERATIONS_PAGE
+from shared.operation_closing import Ending, close, resolve, stored_moment, success
+from shared.operations import OperationOutcome, OperationState, read_outcome
+from shared.parallel import run_all
+from shared.status_rows import OperationKind, OperationRow
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# A run ends before the next tick of the default schedule, every minute.
+RUN_BUDGET = timedelta(seconds=50)
+# Between two passes of one run: ingestion takes seconds (AddItem 5 to 10), so a pass more often finds little.
+_PASS_PAUSE = timedelta(seconds=3)
+# Up to so many open operations are asked for one by one; above, a page of the list is cheaper.
+_FEW = 3
+# How often a stalled operation is still asked for.
+_STALLED_POLL = timedelta(minutes=15)
+# Those asked for by id in one pass; the oldest first, the rest in the next pass.
+_BY_ID_PER_PASS = 100
+
+
+def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
+    """Follows open operations until none is open or the budget is spent.
+
+    Args:
+        app: the clients.
+        budget: how long the run may go on.
+
+    Returns:
+        How many operations ended.
+
+    Raises:
+        azure.core.exceptions.AzureError: the table could not be read.
+    """
+    end = time.monotonic() + budget.total_seconds()
+    closed = 0
+    while True:
+        due = _due_operations(app)
+        if not due:
+            return closed
+        try:
+            closed += _one_pass(due, app, end)
+        except Throttled as error:
+            app.pause.pause(error.retry_after)
+            log.warning("Following operations paused: %s", error.message)
+            return closed
+        except IngestionError as error:
+            log.warning("Following operations: %s %s", error.code, error.message)
+        pause = (_PASS_PAUSE * app.settings.time_scale).total_seconds()
+        if time.monotonic() + pause > end:
+            return closed
+        time.sleep(pause)
+
+
+def _due_operations(app: Clients) -> list[OperationRow]:
+    now = app.now()
+    found = (row for collection in app.status.partitions() for row in app.status.open_operations(collection))
+    return [row for row in found if row.next_poll is None or row.next_poll <= now]
+
+
+def _one_pass(due: list[OperationRow], app: Clients, end: float) -> int:
+    by_id = {row.operation_id: row for row in due}
+    seen: dict[str, OperationOutcome] = {}
+    if len(due) > _FEW:
+        seen = _from_list(by_id, app)
+    unseen = sorted((row for row in due if row.operation_id not in seen), key=lambda row: row.submitted_at)
+    found = [(by_id[operation_id], outcome) for operation_id, outcome in seen.items()]
+    if time.monotonic() < end:
+        found += _ask_each(unseen[:_BY_ID_PER_PASS], app)
+    return _end_all(found, app)
+
+
+def _from_list(by_id: dict[str, OperationRow], app: Clients) -> dict[str, OperationOutcome]:
+    seen: dict[str, OperationOutcome] = {}
+    max_pages = 2 * math.ceil(len(by_id) / OPERATIONS_PAGE)
+    for page in app.geocatalog.operations(max_pages=max_pages):
+        for operation in page:
+            if operation.get("id") in by_id:
+                seen[str(operation["id"])] = read_outcome(operation)
+        if len(seen) == len(by_id):
+            break
+    return seen
+
+
+def _ask_each(rows: list[OperationRow], app: Clients) -> list[tuple[OperationRow, OperationOutcome]]:
+    answers = run_all(lambda row: _guarded(lambda: app.geocatalog.get_operation(row.operation_id)), rows)
+    return [
+        (row, read_outcome(answer) if answer is not None else OperationOutcome(OperationState.LOST))
+        for row, (answered, answer) in zip(rows, answers, strict=True)
+        if answered
+    ]
+
+
+def _guarded(call: Callable[[], T]) -> tuple[bool, T | None]:
+    """Keeps the fault of one operation from the others; it is asked for again in the next pass."""
+    try:
+        return True, call()
+    except Throttled:
+        raise
+    except (IngestionError, AzureError) as error:
+        log.warning("An operation is looked at again later: %s", getattr(error, "message", type(error).__name__))
+        return False, None
+
+
+def _end_all(found: Iterable[tuple[OperationRow, OperationOutcome]], app: Clients) -> int:
+    ended: list[tuple[OperationRow, OperationOutcome]] = []
+    for row, outcome in found:
+        if outcome.state is OperationState.OPEN:
+            _mark_if_stalled(row, app)
+        else:
+            ended.append((row, outcome))
+    decided = run_all(lambda pair: _guarded(lambda: _ending(pair[0], pair[1], app)), ended)
+    endings: dict[str, list[Ending]] = {}
+    for _, ending in decided:
+        if ending is not None:
+            endings.setdefault(ending.operation.collection, []).append(ending)
+    return sum(close(some, app) for some in endings.values())
+
+
+def _ending(row: OperationRow, outcome: OperationOutcome, app: Clients) -> Ending | None:
+    return _lost(row, app) if outcome.state is OperationState.LOST else resolve(row, outcome, app)
+
+
+def _lost(row: OperationRow, app: Clients) -> Ending | None:
+    """Decides an operation that the service has forgotten by asking for what it was to change."""
+    if app.now() - row.submitted_at < app.timings.quiet:
+        return None  # so young that the service may not show it yet
+    if row.kind is OperationKind.DELETE_COLLECTION:
+        is_done = app.geocatalog.get_collection(row.collection) is None
+    else:
+        item = app.geocatalog.get_item(row.collection, row.item_id)
+        stored_at = stored_moment(item) if item else None
+        is_deletion = row.kind is OperationKind.DELETE_ITEM
+        is_done = item is None if is_deletion else stored_at is not None and stored_at >= row.submitted_at
+    if is_done:
+        return success(row)
+    message = "GeoCatalog no longer knows the operation and does not show what it was to do; it is sent again."
+    return resolve(row, OperationOutcome(OperationState.FAILED, ErrorCode.OPERATION_LOST, message), app)
+
+
+def _mark_if_stalled(row: OperationRow, app: Clients) -> None:
+    if app.now() - row.submitted_at < app.settings.operation_deadline:
+        return
+    if not row.stalled:
+        log.warning(
+            "Operation %s of item %s is stalled: open since %s", row.operation_id, row.item_id, row.submitted_at
+        )
+    app.status.mark_stalled(row, app.now() + _STALLED_POLL * app.settings.time_scale)
