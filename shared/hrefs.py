@@ -96,10 +96,27 @@ class HrefReader:
                     )
         return bytes(content)
 
+    def read_own(self, href: str, *, limit: int) -> bytes:
+        """Reads a blob of the ingestion storage itself, in whichever container it lies.
+
+        Raises:
+            BadMessage: it lies elsewhere, is not there, or is larger than the limit.
+        """
+        url, endpoint = parse_blob_url(href), self._endpoint()
+        if url is None or url.endpoint != endpoint or not url.blob:
+            raise BadMessage("The URL is not that of a blob of the ingestion storage.", code=ErrorCode.HREF_REFUSED)
+        content = b"".join(self._read_own(url.container, url.blob))
+        if len(content) > limit:
+            raise BadMessage(f"The blob is larger than {limit:,} bytes.", code=ErrorCode.HREF_TOO_LARGE)
+        return content
+
+    def _endpoint(self) -> str:
+        own = parse_blob_url(f"{self._blobs.url.partition('?')[0].rstrip('/')}/{PAYLOADS}")
+        return own.endpoint if own else ""
+
     def _own_blob(self, href: str) -> tuple[str, str] | None:
         url = parse_blob_url(href)
-        own = parse_blob_url(f"{self._blobs.url.partition('?')[0].rstrip('/')}/{PAYLOADS}")
-        if url and own and url.endpoint == own.endpoint and url.container in {PAYLOADS, INCOMING} and url.blob:
+        if url and url.endpoint == self._endpoint() and url.container in {PAYLOADS, INCOMING} and url.blob:
             return url.container, url.blob
         return None
 

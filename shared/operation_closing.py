@@ -32,9 +32,8 @@ from shared.status_rows import (
     OperationKind,
     OperationRow,
     appended,
-    to_entity,
 )
-from shared.status_store import MAX_TRANSACTION, Conflict, Write, failed_entry
+from shared.status_store import MAX_TRANSACTION, Conflict, Write, index_entry
 from shared.stored_messages import work_of_row
 
 log = logging.getLogger(__name__)
@@ -188,12 +187,8 @@ def try_again(
         "Item %s/%s: operation %s failed with %s; tried again in %s",
         row.collection, row.item_id, operation.operation_id, found.code, delay,
     )  # fmt: skip
-    writes: list[Write] = [
-        _deletion(operation),
-        ("update", to_entity(after), {"mode": UpdateMode.REPLACE, **_if_match(row.etag)}),
-    ]
     try:
-        app.status.transact(writes)
+        app.status.update(row, after, also=[_deletion(operation)])
     except Conflict:
         log.info("Operation %s was closed by someone else", operation.operation_id)
 
@@ -268,7 +263,7 @@ def _writes(ending: Ending, app: Clients) -> list[Write]:
         item["message"] = b""
     writes.append(("update", item, {"mode": UpdateMode.MERGE}))
     if ending.status is ItemStatus.FAILED:
-        writes.append(failed_entry(operation.collection, operation.item_id, ending.code, ending.message, now))
+        writes.append(index_entry(ending.status, operation.collection, operation.item_id, ending.code, ending.message))
     return writes
 
 

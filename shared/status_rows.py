@@ -1,7 +1,7 @@
 """The rows of table `status`: one per item, one per open operation, and how they stand in the table.
 
-PartitionKey is the collection's id. RowKeys: `item~{item id}`, `operation~{operation id}`, `failed~{item id}`,
-`count~{date}` and `collection`.
+PartitionKey is the collection's id. RowKeys: `item~{item id}`, `operation~{operation id}`, `failed~{item id}` and
+`held~{item id}` (indexes of the rows in those states), `count~{date}` and `collection`.
 """
 
 import datetime as dt
@@ -17,6 +17,7 @@ from shared.messages import IfExists, QueueName
 ITEM_PREFIX = "item~"
 OPERATION_PREFIX = "operation~"
 FAILED_PREFIX = "failed~"
+HELD_PREFIX = "held~"
 COUNT_PREFIX = "count~"
 COLLECTION_KEY = "collection"
 
@@ -46,6 +47,10 @@ class OperationKind(StrEnum):
     UPDATE_ITEM = "UpdateItem"
     DELETE_ITEM = "DeleteItem"
     DELETE_COLLECTION = "DeleteCollection"
+
+
+# The states that people ask for by themselves, each with the prefix of its index.
+INDEXES = {ItemStatus.FAILED: FAILED_PREFIX, ItemStatus.HELD: HELD_PREFIX}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from azure.data.tables import TableClient, TableServiceClient, TableTransactionE
 
 from shared.status_rows import (
     COLLECTION_KEY,
-    FAILED_PREFIX,
+    INDEXES,
     ITEM_PREFIX,
     OPERATION_PREFIX,
     ItemRow,
@@ -63,7 +63,7 @@ class StatusStore:
         return replace(row, etag=str(made["etag"]))
 
     def update(self, before: ItemRow, after: ItemRow, also: Sequence[Write] = ()) -> ItemRow:
-        """Replaces the row of an item, and keeps the index of failures in step.
+        """Replaces the row of an item, and keeps the indexes of states in step.
 
         Args:
             before: the row as it was read.
@@ -76,7 +76,7 @@ class StatusStore:
         Raises:
             Conflict: the row is no longer as it was read.
         """
-        writes = [_conditional("update", to_entity(after), before.etag), *_failed_index(before.status, after), *also]
+        writes = [_conditional("update", to_entity(after), before.etag), *_index_writes(before.status, after), *also]
         made = self.transact(writes)
         return replace(after, etag=str(made[0]["etag"]))
 
@@ -201,16 +201,18 @@ def _conditional(
     return (operation, entity, condition if operation == "delete" else {**condition, "mode": mode})
 
 
-def _failed_index(before: ItemStatus, after: ItemRow) -> list[Write]:
-    if after.status is ItemStatus.FAILED:
-        return [failed_entry(after.collection, after.item_id, after.error_code, after.error_message, after.finished_at)]
-    if before is ItemStatus.FAILED:
-        return [("delete", {"PartitionKey": after.collection, "RowKey": FAILED_PREFIX + after.item_id})]
-    return []
+def _index_writes(before: ItemStatus, after: ItemRow) -> list[Write]:
+    writes: list[Write] = []
+    if after.status in INDEXES:
+        code, message = after.error_code, after.error_message
+        writes.append(index_entry(after.status, after.collection, after.item_id, code, message))
+    if before in INDEXES and before is not after.status:
+        writes.append(("delete", {"PartitionKey": after.collection, "RowKey": INDEXES[before] + after.item_id}))
+    return writes
 
 
-def failed_entry(collection: str, item_id: str, code: str | None, message: str | None, at: object) -> Write:
-    """Returns the write that puts an item into the index of failures."""
-    entity = {"PartitionKey": collection, "RowKey": FAILED_PREFIX + item_id}
-    entity |= {"error_code": code or "", "error_message": message or "", "finished_at": at}  # type: ignore[dict-item]
+def index_entry(status: ItemStatus, collection: str, item_id: str, code: str | None, message: str | None) -> Write:
+    """Returns the write that puts an item into the index of its state: `Failed` or `Held`."""
+    entity = {"PartitionKey": collection, "RowKey": INDEXES[status] + item_id}
+    entity |= {"error_code": code or "", "error_message": message or ""}
     return ("upsert", entity, {"mode": UpdateMode.REPLACE})
