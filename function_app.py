@@ -1,0 +1,30 @@
+"""The Function App: assembled from the blueprints of functions/."""
+
+import logging
+
+import azure.functions as func
+
+from functions import (
+    configure_collection,
+    delete_item,
+    ingest_item,
+    receive_blob,
+    record_poison,
+    renew_sources,
+    track_operations,
+)
+
+# The SDKs log every request and its headers at INFO, which buries the app's own lines.
+logging.getLogger("azure").setLevel(logging.WARNING)
+
+app = func.FunctionApp()
+for module in (
+    ingest_item,
+    track_operations,
+    renew_sources,
+    configure_collection,
+    delete_item,
+    receive_blob,
+    record_poison,
+):
+    app.register_functions(module.bp)

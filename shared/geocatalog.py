@@ -99,8 +99,15 @@ class GeoCatalog:
         return self._read(f"/stac/collections/{_part(collection)}")
 
     def post_collection(self, definition: Mapping[str, Any]) -> str | None:
-        """Creates a collection; returns the id of its operation, or None where none was started (201)."""
-        response = self._request("POST", "/stac/collections", expected={201, 202}, json=dict(definition))
+        """Creates a collection; returns the id of its operation, or None where none was started (201).
+
+        Raises:
+            Unavailable: there is one of this id, or was a moment ago: it is to be looked at again (409).
+        """
+        response = self._request("POST", "/stac/collections", expected={201, 202, 409}, json=dict(definition))
+        if response.status_code == HTTPStatus.CONFLICT:
+            refusal = _refusal(response)
+            raise Unavailable(f"GeoCatalog answered 409 {refusal.code} to POST /stac/collections: {refusal.message}")
         return _operation_id(response) if response.status_code == HTTPStatus.ACCEPTED else None
 
     def put_collection(self, collection: str, definition: Mapping[str, Any]) -> None:

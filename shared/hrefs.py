@@ -50,11 +50,12 @@ class HrefReader:
         self._hosts_until: datetime | None = None
 
     @contextmanager
-    def open(self, href: str) -> Iterator[Iterator[bytes]]:
+    def open(self, href: str, *, trusted: bool = False) -> Iterator[Iterator[bytes]]:
         """Opens a URL for reading in chunks.
 
         Args:
             href: the URL of a message.
+            trusted: whether the URL comes from a configured service, not from a message, so may lie on any public host.
 
         Yields:
             The content, chunk by chunk.
@@ -67,7 +68,7 @@ class HrefReader:
         if own:
             yield self._read_own(*own)
             return
-        parts = self._checked(href)
+        parts = self._checked(href, trusted=trusted)
         try:
             response = self._session.get(
                 href, stream=True, timeout=_TIMEOUT, allow_redirects=False, headers={"Accept-Encoding": "identity"}
@@ -79,14 +80,19 @@ class HrefReader:
                 raise _fault(response.status_code, parts)
             yield _chunks(response, parts)
 
-    def read_all(self, href: str, *, limit: int) -> bytes:
+    def read_all(self, href: str, *, limit: int, trusted: bool = False) -> bytes:
         """Reads a whole file of at most `limit` bytes.
+
+        Args:
+            href: see open.
+            limit: most bytes to read.
+            trusted: see open.
 
         Raises:
             BadMessage: see open; or it is larger than the limit.
             Unavailable: see open.
         """
-        with self.open(href) as chunks:
+        with self.open(href, trusted=trusted) as chunks:
             content = bytearray()
             for chunk in chunks:
                 content += chunk
@@ -129,7 +135,7 @@ class HrefReader:
                 code=ErrorCode.HREF_NOT_FOUND,
             ) from None
 
-    def _checked(self, href: str) -> SplitResult:
+    def _checked(self, href: str, *, trusted: bool) -> SplitResult:
         try:
             parts = urlsplit(href)
             host, port = parts.hostname, parts.port
@@ -140,7 +146,8 @@ class HrefReader:
         if parts.username or parts.password:
             raise BadMessage("The href holds a user name or password; remove it.", code=ErrorCode.HREF_REFUSED)
         with_port = f"{host}:{port or _DEFAULT_PORTS[parts.scheme]}"
-        if not {host, with_port} & self._allowed_hosts():
+        allowed = self._allowed_hosts()
+        if not {host, with_port} & allowed and (not trusted or host in LOOPBACK_HOSTS):
             raise BadMessage(
                 f"The href's host {with_port} is not allowed; add it to ALLOWED_HREF_HOSTS, or put the file into "
                 f"container {INCOMING}.",

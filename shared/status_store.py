@@ -90,6 +90,10 @@ class StatusStore:
 
     # Operations
 
+    def open(self, operation: OperationRow) -> None:
+        """Writes an operation that no item's row belongs to."""
+        self._table.run(lambda client: client.upsert_entity(to_entity(operation), mode=UpdateMode.REPLACE))
+
     def partitions(self) -> Iterator[str]:
         """Yields every collection that has rows, by hopping from one to the next without reading their items."""
         last = ""

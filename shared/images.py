@@ -1,0 +1,51 @@
+"""Reads a collection's thumbnail and checks that it is an image GeoCatalog can show."""
+
+import base64
+import binascii
+
+from shared.collection_steps import Image
+from shared.errors import BadContent, BadMessage, ErrorCode
+from shared.hrefs import HrefReader
+from shared.messages import Thumbnail
+
+# A thumbnail is a small picture in a list; anything larger is a mistake. (The service publishes no limit.)
+MAX_THUMBNAIL_BYTES = 5 * 1024 * 1024
+
+_SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+
+
+def read_thumbnail(thumbnail: Thumbnail, hrefs: HrefReader, *, trusted: bool) -> Image:
+    """Reads a thumbnail.
+
+    Args:
+        thumbnail: its URL, or the image as base64.
+        hrefs: fetches the URL.
+        trusted: whether the URL comes from the Planetary Computer and so may lie on any public host.
+
+    Raises:
+        BadContent: it is not a PNG, JPEG or WebP image, or too large.
+        Unavailable: its host does not answer.
+    """
+    try:
+        if thumbnail.href is not None:
+            content = hrefs.read_all(thumbnail.href, limit=MAX_THUMBNAIL_BYTES, trusted=trusted)
+        else:
+            content = base64.b64decode(thumbnail.data or "", validate=True)
+    except BadMessage as error:
+        raise BadContent(f"The thumbnail: {error.message}", code=error.code) from None
+    except binascii.Error:
+        raise BadContent("The thumbnail's data is not base64.", code=ErrorCode.CONFIGURATION_REFUSED) from None
+    if len(content) > MAX_THUMBNAIL_BYTES:
+        raise BadContent(
+            f"The thumbnail is larger than {MAX_THUMBNAIL_BYTES:,} bytes.", code=ErrorCode.CONFIGURATION_REFUSED
+        )
+    return Image(content, _media_type(content))
+
+
+def _media_type(content: bytes) -> str:
+    for signature, media_type in _SIGNATURES.items():
+        if content.startswith(signature):
+            return media_type
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    raise BadContent("The thumbnail is not a PNG, JPEG or WebP image.", code=ErrorCode.CONFIGURATION_REFUSED)

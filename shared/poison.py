@@ -1,0 +1,172 @@
+"""Looks after messages that crashed their function again and again: one more try, then a reason where people look."""
+
+import logging
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+
+from shared.clients import Clients
+from shared.errors import BadContent, BadMessage, ErrorCode, IngestionError
+from shared.ids import check_collection_id, check_item_id
+from shared.message_handling import reject
+from shared.messages import Outcome, QueueName, Result, decode_body, read_object
+from shared.status_rows import ItemRow, ItemStatus
+from shared.status_store import Conflict
+from shared.versions import Work
+
+log = logging.getLogger(__name__)
+
+BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
+_SUFFIX = "-poison"
+# A message the host cannot hand to any function comes back this often before the sweep takes it.
+_UNREADABLE_AFTER = 2
+_SWEEP_VISIBILITY_SECONDS = 60
+
+
+def record_poison(queue: str, raw: bytes, app: Clients) -> None:
+    """Handles a message of a poison queue.
+
+    A function ended without settling it `maxDequeueCount` times: the process died, or a fault of our own. It is sent
+    once more; if it comes back, its item is `Failed` with `RepeatedCrash`, or it is a dead letter.
+
+    Args:
+        queue: the queue it came from, without `-poison`.
+        raw: the body as it lay on the queue.
+        app: the clients.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be written: the host gives the message again.
+    """
+    body = raw
+    try:
+        body = decode_body(raw)
+        fields = read_object(body)
+    except BadMessage as error:
+        reject(queue, body, error, app)
+        return
+    crashes = fields.get("crashes")
+    if not crashes:
+        fields = {"item": fields} if fields.get("type") == "Feature" else fields
+        kept = {"crashes": 1, "attempt": fields.get("attempt") or 0}
+        app.queues.send(queue, fields | kept, delay=app.timings.first_delay)
+        log.warning("A message of queue %s came back from its poison queue and is tried once more", queue)
+        return
+    _give_up(queue, body, fields, app)
+
+
+def record_blob_poison(raw: bytes, app: Clients) -> None:
+    """Handles a blob event that failed again and again: a dead letter that names the blob.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be written.
+    """
+    try:
+        body = decode_body(raw)
+        name = read_object(body).get("BlobName")
+        reason = (
+            f"The event of blob {str(name)[:200]!r} failed again and again; drop the blob again, or enqueue its URL."
+        )
+    except BadMessage:
+        body, reason = raw, "A blob event that cannot be read failed again and again."
+    reject(BLOB_POISON_QUEUE, body, BadMessage(reason, code=ErrorCode.REPEATED_CRASH), app)
+
+
+def sweep_unreadable(app: Clients) -> int:
+    """Takes from the poison queues what the host can hand to no function.
+
+    The host lets top-level members of a plain JSON body overwrite the trigger's metadata, so that a body with a numeric
+    `id` fails to bind; it reaches the poison queue, fails there too, and nothing else would ever tell of it.
+
+    Returns:
+        How many messages were taken.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached.
+    """
+    handlers: dict[str, Callable[[bytes], None]] = {
+        f"{queue}{_SUFFIX}": _recorder(queue, app)
+        for queue in (QueueName.ITEMS, QueueName.COLLECTIONS, QueueName.DELETIONS)
+    }
+    handlers[BLOB_POISON_QUEUE] = lambda raw: record_blob_poison(raw, app)
+    return sum(_sweep(queue, handler, app) for queue, handler in handlers.items())
+
+
+def _recorder(queue: str, app: Clients) -> Callable[[bytes], None]:
+    return lambda raw: record_poison(queue, raw, app)
+
+
+def _sweep(queue: str, handler: Callable[[bytes], None], app: Clients) -> int:
+    client = app.queues.client(queue)
+    taken = 0
+    try:
+        if not client.get_queue_properties().approximate_message_count:
+            return 0
+        messages = list(client.receive_messages(max_messages=32, visibility_timeout=_SWEEP_VISIBILITY_SECONDS))
+    except ResourceNotFoundError:
+        return 0  # no poison queue: nothing has ever failed
+    for message in messages:
+        if (message.dequeue_count or 0) > _UNREADABLE_AFTER:
+            handler(str(message.content).encode())
+            client.delete_message(message)
+            taken += 1
+        else:
+            client.update_message(message, visibility_timeout=0)
+    return taken
+
+
+def _give_up(queue: str, body: bytes, fields: dict[str, Any], app: Clients) -> None:
+    error: IngestionError = BadContent(
+        "Handling the message crashed again and again; look at the app's log for the cause, then replay it.",
+        code=ErrorCode.REPEATED_CRASH,
+    )
+    nested = fields.get("item")
+    item: dict[str, Any] = nested if isinstance(nested, dict) else {}
+    try:
+        collection = check_collection_id(fields.get("collection") or item.get("collection"))
+        item_id = check_item_id(fields.get("id") or item.get("id"))
+    except BadMessage:
+        reject(queue, body, error, app)
+        return
+    correlation_id = fields.get("correlation_id")
+    work = Work(
+        collection=collection,
+        item_id=item_id,
+        queue=queue,
+        first_enqueued=app.now(),
+        message=body,
+        correlation_id=correlation_id if isinstance(correlation_id, str) else None,
+    )
+    if not _fail_item(work, error, app):
+        reject(queue, body, error, app)
+
+
+def _fail_item(work: Work, error: IngestionError, app: Clients) -> bool:
+    """Writes that an item failed; False where its row speaks of something else by now."""
+    now = app.now()
+    row = app.status.get(work.collection, work.item_id)
+    if row is None:
+        message = zlib.compress(work.message)
+        blank = ItemRow(work.collection, work.item_id, ItemStatus.SUBMITTING, work.queue, now, message=message)
+        row = app.status.insert(blank)
+    if row is None or row.status not in {ItemStatus.SUBMITTING, ItemStatus.WAITING, ItemStatus.HELD}:
+        return False
+    code = str(error.code)
+    app.queues.send_result(
+        Result(
+            collection=work.collection,
+            id=work.item_id,
+            outcome=Outcome.FAILED,
+            error_code=code,
+            error_message=error.message,
+            correlation_id=work.correlation_id,
+            finished_at=now,
+        )
+    )
+    columns = {"finished_at": now, "error_code": code, "error_message": error.message}
+    try:
+        app.status.update(row, row.changed(ItemStatus.FAILED, now, claimed_by=None, claimed_until=None, **columns))
+    except Conflict:
+        return False
+    return True
