@@ -37,12 +37,12 @@ class StorageClients:
     tables: TableServiceClient
 
 
-def connect_storage(connection: StorageConnection, credential: TokenCredential) -> StorageClients:
+def connect_storage(connection: StorageConnection, credential: TokenCredential | None) -> StorageClients:
     """Builds the clients; nothing is sent yet.
 
     Args:
         connection: the connection string, or one URI per service.
-        credential: used with the URIs only.
+        credential: the identity to use with URIs; a connection string needs none.
 
     Raises:
         ValueError: the connection string is malformed (its text is not shown).

@@ -1,0 +1,1 @@
+"""The commands of `geocatalog`, one module per group; heavy imports happen inside them."""

@@ -1,0 +1,151 @@
+"""`geocatalog local`: everything that stands in for Azure on one machine, up and down."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Run everything that stands in for Azure on this machine.")
+
+_DEFAULT_STATE = Path(".local")
+_PID_FILE = "stack.pid"
+_UP_SECONDS = 120.0
+_DOWN_SECONDS = 60.0
+
+StateOption = Annotated[Path, typer.Option("--state", help="Folder for its env file, logs and data.")]
+
+
+@app.command()
+def up(
+    *,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
+    no_host: Annotated[bool, typer.Option("--no-host", help="Without the Functions host and the app.")] = False,
+    assets: Annotated[str, typer.Option(help="What the GeoCatalog emulator does with assets: copy or trust.")] = "copy",
+    sas_life: Annotated[
+        int, typer.Option(help="Life of the Planetary Computer emulator's SAS, in seconds.", min=1)
+    ] = 3600,
+    geocatalog: Annotated[str | None, typer.Option(help="URL of a real GeoCatalog, used with your own login.")] = None,
+    port: Annotated[
+        list[str] | None, typer.Option(help="NAME=PORT for a part, such as geocatalog=8080; may be repeated.")
+    ] = None,
+    state: StateOption = _DEFAULT_STATE,
+) -> None:
+    """Start Azurite, the emulators and the Functions host with the app, and say where each is.
+
+    Example: geocatalog local up --detach
+    """
+    from local.azurite import AzuriteError  # noqa: PLC0415
+    from local.parts import PartError  # noqa: PLC0415
+    from local.stack import PORT_NAMES, Stack, StackOptions, run_until_signal  # noqa: PLC0415
+
+    if assets not in {"copy", "trust"}:
+        raise typer.BadParameter("must be copy or trust", param_hint="--assets")
+    ports = _ports(port or [], PORT_NAMES)
+    _refuse_second(state)
+    if detach:
+        _detach(state)
+        return
+    options = StackOptions(
+        state=state.resolve(),
+        with_host=not no_host,
+        assets=assets,
+        sas_life=sas_life,
+        geocatalog=geocatalog,
+        ports=ports,
+    )
+    state.mkdir(parents=True, exist_ok=True)
+    pid_file = state / _PID_FILE
+    pid_file.write_text(str(os.getpid()), encoding="utf-8")
+    stack = Stack(options, say=lambda name, endpoint: typer.echo(f"{name:<28} {endpoint}"))
+    try:
+        run_until_signal(stack, ready=lambda: typer.echo(_ready_text(state)))
+    except (AzuriteError, PartError) as error:
+        typer.echo(f"geocatalog: {error}", err=True)
+        raise typer.Exit(1) from None
+    finally:
+        pid_file.unlink(missing_ok=True)
+
+
+@app.command()
+def down(*, state: StateOption = _DEFAULT_STATE) -> None:
+    """Stop a stack that was left running in the background.
+
+    Example: geocatalog local down
+    """
+    pid = _running_pid(state)
+    if pid is None:
+        typer.echo(f"No stack is running in {state}.")
+        return
+    os.kill(pid, signal.SIGTERM)
+    give_up = time.monotonic() + _DOWN_SECONDS
+    while _running_pid(state) is not None:
+        if time.monotonic() > give_up:
+            typer.echo(f"geocatalog: the stack (process {pid}) did not stop; end it by hand.", err=True)
+            raise typer.Exit(1)
+        time.sleep(0.05)
+    typer.echo("Stopped.")
+
+
+def _ports(given: list[str], names: tuple[str, ...]) -> dict[str, int]:
+    ports = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        if name not in names or not number.isdigit():
+            raise typer.BadParameter(f"{text!r} is not NAME=PORT with one of {', '.join(names)}", param_hint="--port")
+        ports[name] = int(number)
+    return ports
+
+
+def _refuse_second(state: Path) -> None:
+    pid = _running_pid(state)
+    if pid is not None:
+        typer.echo(
+            f"geocatalog: a stack runs in {state} already (process {pid}); stop it with `geocatalog local down`, "
+            "or give this one another --state.",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def _detach(state: Path) -> None:
+    """Starts the same command in the background and waits until it is ready."""
+    state.mkdir(parents=True, exist_ok=True)
+    (state / "env").unlink(missing_ok=True)  # of a stack that ended without a word
+    log = state / "stack.log"
+    arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - this very program
+            [sys.executable, "-m", "cli.main", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    give_up = time.monotonic() + _UP_SECONDS
+    while not (state / "env").exists():
+        if process.poll() is not None or time.monotonic() > give_up:
+            typer.echo(log.read_text(encoding="utf-8", errors="replace").strip(), err=True)
+            if process.poll() is None:
+                process.terminate()
+            raise typer.Exit(1)
+        time.sleep(0.05)
+    typer.echo(log.read_text(encoding="utf-8", errors="replace").strip())
+
+
+def _ready_text(state: Path) -> str:
+    return f"Ready. Settings for a shell or another host: {state / 'env'}; logs: {state / 'logs'}"
+
+
+def _running_pid(state: Path) -> int | None:
+    """Returns the process id of the stack that runs in a folder, if one does."""
+    try:
+        pid = int((state / _PID_FILE).read_text(encoding="utf-8"))
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return None
+    return pid
