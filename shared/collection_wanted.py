@@ -10,7 +10,9 @@ from shared.errors import BadContent, ErrorCode
 from shared.messages import CollectionMessage, Thumbnail
 
 # What GeoCatalog keeps itself and adds to a collection that is read back; never echoed.
-MANAGED_LINKS = frozenset({"self", "parent", "root", "items", "queryables"})
+MANAGED_LINKS = frozenset(
+    {"self", "parent", "root", "items", "queryables", "http://www.opengis.net/def/rel/ogc/1.0/queryables"}
+)
 MANAGED_FIELDS = frozenset({"msft:_created", "msft:_updated"})
 # What a collection of the open Planetary Computer has and GeoCatalog does not take (the tutorial removes them).
 _PLANETARY_COMPUTER_FIELDS = frozenset({"msft:storage_account", "msft:container"})

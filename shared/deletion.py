@@ -75,7 +75,6 @@ def _delete_collection(collection: str, message: DeletionMessage, app: Clients) 
         collection=collection,
         operation_id=operation_id,
         kind=OperationKind.DELETE_COLLECTION,
-        item_id="",
         submitted_at=now,
         correlation_id=message.correlation_id,
     )

@@ -159,8 +159,8 @@ class OperationRow:
     collection: str
     operation_id: str
     kind: OperationKind
-    item_id: str
     submitted_at: dt.datetime
+    item_id: str = ""
     correlation_id: str | None = None
     history: tuple[dict[str, str], ...] = ()
     stalled: bool = False

@@ -1,0 +1,34 @@
+# Two commands do everything: `make demo` and `make test`. All work happens in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CHECKED := function_app.py functions shared cli local tests
+
+.PHONY: help setup demo start test check bench clean
+
+help:  ## Show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup:  ## Install everything into .venv
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON); install Python 3.11 to 3.13, or name one: make PYTHON=…"; exit 1; }
+	@$(PYTHON) local/set_up.py
+
+demo: setup  ## Run the tutorial from end to end on this machine
+	@$(BIN)/python -m local.demo
+
+start: setup  ## Keep the local stack up until Ctrl-C
+	@$(BIN)/geocatalog local up
+
+test: setup check  ## Run every test
+	@$(BIN)/pytest
+
+check: setup  ## Lint, format, types, dead code, dependencies, imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/vulture
+	@$(BIN)/deptry .
+	@$(BIN)/lint-imports --no-cache
+
+clean:  ## Remove what set-up and runs have made
+	rm -rf .venv .local build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
