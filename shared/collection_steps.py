@@ -187,7 +187,7 @@ def queryable_steps(wanted: WantedCollection, catalog: GeoCatalog) -> list[Step]
     return steps
 
 
-def _bound(call: Callable[..., None], *arguments: Any, **named: Any) -> Callable[[], None]:  # noqa: ANN401
+def _bound(call: Callable[..., None], *arguments: Any, **named: Any) -> Callable[[], None]:
     return lambda: call(*arguments, **named)
 
 

@@ -78,11 +78,14 @@ class GeoCatalog:
 
     def post_item(self, collection: str, body: bytes) -> str:
         """Posts an item; returns the id of its operation."""
-        return self._operation("POST", f"/stac/collections/{_part(collection)}/items", data=body)
+        path = f"/stac/collections/{_part(collection)}/items"
+        return _operation_id(self._request("POST", path, expected={202}, data=body))
 
-    def put_item(self, collection: str, item_id: str, body: bytes) -> str:
-        """Replaces an item; returns the id of its operation."""
-        return self._operation("PUT", f"/stac/collections/{_part(collection)}/items/{_part(item_id)}", data=body)
+    def put_item(self, collection: str, item_id: str, body: bytes) -> str | None:
+        """Replaces an item; returns the id of its operation, or None where there is nothing to replace."""
+        path = f"/stac/collections/{_part(collection)}/items/{_part(item_id)}"
+        response = self._request("PUT", path, expected={202, 404}, data=body)
+        return _operation_id(response) if response.status_code == HTTPStatus.ACCEPTED else None
 
     def delete_item(self, collection: str, item_id: str) -> str | None:
         """Deletes an item; returns the id of its operation, or None where there was nothing to delete."""
@@ -237,9 +240,6 @@ class GeoCatalog:
         return list(found.get("value", []))
 
     # Below: how every request is made.
-
-    def _operation(self, method: str, path: str, *, data: bytes | None = None) -> str:
-        return _operation_id(self._request(method, path, expected={202}, data=data))
 
     def _deletion(self, path: str) -> str | None:
         response = self._request("DELETE", path, expected={202, 204, 404})

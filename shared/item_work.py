@@ -196,17 +196,24 @@ def _write(claimed: ItemRow, work: Work, app: Clients) -> None:
         )
     if app.now() > (claimed.claimed_at or app.now()) + app.timings.call_budget:
         raise Unavailable("The claim grew old before GeoCatalog could be asked.")
-    if work.prepared is None:
-        kind, operation_id = OperationKind.DELETE_ITEM, app.geocatalog.delete_item(work.collection, work.item_id)
-    elif claimed.in_catalog:
-        kind = OperationKind.UPDATE_ITEM
-        operation_id = app.geocatalog.put_item(work.collection, work.item_id, work.prepared.body)
-    else:
-        kind, operation_id = OperationKind.ADD_ITEM, app.geocatalog.post_item(work.collection, work.prepared.body)
-    if operation_id is None:
+    operation = _send(claimed, work, app)
+    if operation is None:
         _close(claimed, ItemStatus.DELETED, Outcome.DELETED, app, in_catalog=False)
-        return
-    _record_submission(claimed, operation_id, kind, app)
+    else:
+        _record_submission(claimed, operation[1], operation[0], app)
+
+
+def _send(claimed: ItemRow, work: Work, app: Clients) -> tuple[OperationKind, str] | None:
+    """Makes the call; None where there was nothing to delete."""
+    catalog = app.geocatalog
+    if work.prepared is None:
+        deletion = catalog.delete_item(work.collection, work.item_id)
+        return (OperationKind.DELETE_ITEM, deletion) if deletion else None
+    if claimed.in_catalog:
+        update = catalog.put_item(work.collection, work.item_id, work.prepared.body)
+        if update:
+            return OperationKind.UPDATE_ITEM, update
+    return OperationKind.ADD_ITEM, catalog.post_item(work.collection, work.prepared.body)
 
 
 def _record_submission(claimed: ItemRow, operation_id: str, kind: OperationKind, app: Clients) -> None:
@@ -267,7 +274,7 @@ def _pause_all(error: Throttled, app: Clients) -> None:
         log.warning("The shared pause could not be written: %s", type(fault).__name__)
 
 
-def _close(row: ItemRow, status: ItemStatus, outcome: Outcome, app: Clients, **columns: Any) -> None:  # noqa: ANN401
+def _close(row: ItemRow, status: ItemStatus, outcome: Outcome, app: Clients, **columns: Any) -> None:
     now = app.now()
     result = Result(
         collection=row.collection,

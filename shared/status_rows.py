@@ -124,7 +124,7 @@ class ItemRow:
         """Whether the row's work is to delete the item."""
         return self.queue == QueueName.DELETIONS
 
-    def changed(self, status: ItemStatus, at: dt.datetime, **columns: Any) -> "ItemRow":  # noqa: ANN401 - any column
+    def changed(self, status: ItemStatus, at: dt.datetime, **columns: Any) -> "ItemRow":
         """Returns the row in another status, with the change added to its history."""
         entry = {"at": format_timestamp(at), "status": status.value}
         code = columns.get("error_code")

@@ -89,7 +89,7 @@ def decide(row: ItemRow, work: Work, now: datetime, *, operation_stalled: bool =
         case ItemStatus.SUBMITTING if row.claimed_until and row.claimed_until > now:
             return Decision.WAIT_FOR_CLAIM
         case ItemStatus.SUBMITTED:
-            if same and not _is_forced_anew(work, row):
+            if same and not _is_forced_anew(work, row) and not _is_ahead(work, row):
                 return Decision.UNCHANGED
             return Decision.CLAIM if operation_stalled else Decision.WAIT_FOR_OPERATION
         case ItemStatus.SUCCEEDED if same and not _is_forced_anew(work, row):
@@ -118,6 +118,12 @@ def is_older(work: Work, row: ItemRow) -> bool:
     if work.version and row.version and work.version != row.version:
         return work.version < row.version
     return work.first_enqueued < row.first_enqueued
+
+
+def _is_ahead(work: Work, row: ItemRow) -> bool:
+    # A copy that was sent because the operation failed, and came before that was written to the row: were it taken for
+    # done, nothing would be left on the queue once the row says that it waits.
+    return work.first_enqueued == row.first_enqueued and work.attempt > row.attempt
 
 
 def _is_forced_anew(work: Work, row: ItemRow) -> bool:
