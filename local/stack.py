@@ -3,7 +3,7 @@
 import os
 import secrets
 import signal
-import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -54,6 +54,9 @@ class StackOptions:
     ports: Mapping[str, int] = field(default_factory=dict)
 
 
+# How soon a Ctrl-C, or a part that ended, is noticed.
+_CHECK_SECONDS = 0.1
+
 PORT_NAMES = ("blob", "queue", "table", "identity", "planetary-computer", "geocatalog", "host", "event-grid")
 
 
@@ -98,15 +101,14 @@ class Stack:
         self._resources.close()
         self._parts.clear()
 
-    def watch(self, stopped: threading.Event) -> None:
-        """Waits until told to stop.
+    def check(self) -> None:
+        """Looks whether every part still runs.
 
         Raises:
             PartError: a part ended by itself.
         """
-        while not stopped.wait(0.5):
-            for part in self._parts:
-                part.check()
+        for part in self._parts:
+            part.check()
 
     def _start(self) -> None:
         options = self._options
@@ -224,14 +226,17 @@ def run_until_signal(stack: Stack, *, ready: Callable[[], None]) -> None:
 
     Raises:
         AzuriteError: see Stack.start.
-        PartError: see Stack.start and Stack.watch.
+        PartError: see Stack.start and Stack.check.
     """
-    stopped = threading.Event()
+    asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, lambda signum, _: asked.append(signum))
     stack.start()
     try:
         ready()
-        stack.watch(stopped)
+        # No threading.Event: set by a signal handler while the main thread waits for it, it can hang for good.
+        while not asked:
+            stack.check()
+            time.sleep(_CHECK_SECONDS)
     finally:
         stack.stop()

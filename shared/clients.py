@@ -96,7 +96,7 @@ def build_clients(
         deadletters=DeadLetters(storage.tables, now=now),
         sources=sources,
         queues=Queues(storage.queues, Payloads(storage.blobs), results_queue=settings.results_queue),
-        pause=SharedPause(storage.tables, now=now),
+        pause=SharedPause(storage.tables, timings, now=now),
         hrefs=HrefReader(storage.blobs, settings, sources),
         now=now,
     )

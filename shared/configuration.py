@@ -270,6 +270,7 @@ def _record(
     columns = {
         "applied": json.dumps(parts),
         "configured_at": now,
+        "correlation_id": message.correlation_id or "",
         "creating_operation": "",
         "thumbnail_digest": thumbnail_digest,
         "error_code": ErrorCode.CONFIGURATION_REFUSED.value if refused else "",

@@ -2,8 +2,9 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
@@ -71,3 +72,27 @@ class DeadLetters:
             except (ResourceExistsError, ResourceModifiedError):
                 continue  # counted by someone else in between: read again
             return
+
+    def rows(self, queue: str | None = None, *, select: Sequence[str] | None = None) -> Iterator[Mapping[str, Any]]:
+        """Reads the dead letters.
+
+        Args:
+            queue: the queue they were on; None for all.
+            select: the columns to read; None for all.
+        """
+        query = "PartitionKey eq @queue" if queue else ""
+        columns = list(select) if select else None
+        return iter(
+            self._table.run(
+                lambda client: list(client.query_entities(query, parameters={"queue": queue or ""}, select=columns))
+            )
+        )
+
+    def forget(self, row: Mapping[str, Any]) -> None:
+        """Removes a dead letter, because its message was sent again or is of no use."""
+        self._table.run(lambda client: client.delete_entity(str(row["PartitionKey"]), str(row["RowKey"])))
+
+
+def body_of(row: Mapping[str, Any]) -> bytes:
+    """Returns the body of a dead letter as it came; empty where it was too large to keep."""
+    return zlib.decompress(row["body"]) if row.get("body") else b""

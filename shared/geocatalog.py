@@ -101,6 +101,11 @@ class GeoCatalog:
         """Reads a collection; None where it does not exist."""
         return self._read(f"/stac/collections/{_part(collection)}")
 
+    def collections(self) -> list[dict[str, Any]]:
+        """Reads every collection."""
+        found = self._read("/stac/collections") or {}
+        return list(found.get("collections", []))
+
     def post_collection(self, definition: Mapping[str, Any]) -> str | None:
         """Creates a collection; returns the id of its operation, or None where none was started (201).
 
@@ -203,6 +208,17 @@ class GeoCatalog:
     def get_operation(self, operation_id: str) -> dict[str, Any] | None:
         """Reads an operation; None where the service does not know it."""
         return self._read(f"/inma/operations/{_part(operation_id)}")
+
+    def cancel_operation(self, operation_id: str) -> bool:
+        """Asks for the end of one operation; returns whether the service knows it.
+
+        Raises:
+            ValueError: the id is empty, which would ask for the end of every operation of the catalogue.
+        """
+        if not operation_id:
+            raise ValueError("an operation id must not be empty")
+        path = f"/inma/operations/{_part(operation_id)}"
+        return self._request("DELETE", path, expected={200, 202, 204, 404}).status_code != HTTPStatus.NOT_FOUND
 
     def operations(self, *, max_pages: int) -> Iterator[list[dict[str, Any]]]:
         """Lists operations page by page, newest first, as the service keeps them.

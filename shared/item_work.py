@@ -197,6 +197,7 @@ def _write(claimed: ItemRow, work: Work, app: Clients) -> None:
     if app.now() > (claimed.claimed_at or app.now()) + app.timings.call_budget:
         raise Unavailable("The claim grew old before GeoCatalog could be asked.")
     operation = _send(claimed, work, app)
+    app.pause.answered()
     if operation is None:
         _close(claimed, ItemStatus.DELETED, Outcome.DELETED, app, in_catalog=False)
     else:
@@ -323,7 +324,9 @@ def _try_later(
 ) -> None:
     is_held = disposition is Disposition.HOLD
     delay = app.timings.longest_delay if is_held else retry_delay(work.attempt, error, app)
-    later = replace(work, attempt=work.attempt + 1, retry_since=waiting_since)
+    # To keep a pause is no attempt: GeoCatalog was not asked.
+    attempt = work.attempt if isinstance(error, Throttled) and claimed is None else work.attempt + 1
+    later = replace(work, attempt=attempt, retry_since=waiting_since)
     _send_back(later, app, delay)
     log.warning(
         "Item %s/%s %s for %s: %s %s",
@@ -353,12 +356,18 @@ def _try_later(
 
 
 def retry_delay(attempt: int, error: IngestionError | None, app: Clients) -> timedelta:
-    """Returns the wait before the next try: growing, spread by a fifth, and no shorter than the service asked for."""
+    """Returns the wait before the next try.
+
+    Where GeoCatalog asked for patience it is the rest of the pause that all instances keep, spread by a third;
+    otherwise it grows with each attempt, spread by a fifth.
+    """
+    if isinstance(error, Throttled):
+        return max(app.pause.remaining(), timedelta(seconds=1)) * random.uniform(1.0, 1.3)  # noqa: S311 - spreads load
     doublings = int(2 ** min(attempt, 16))
     grown = min(app.timings.first_delay * doublings, app.timings.longest_delay)
     spread = grown * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
     asked = error.retry_after if isinstance(error, Unavailable) else None
-    return max(spread, asked * random.uniform(1.0, 1.2)) if asked else spread  # noqa: S311
+    return max(spread, asked) if asked else spread
 
 
 def _send_back(work: Work, app: Clients, delay: timedelta) -> None:

@@ -11,13 +11,12 @@ from azure.data.tables import TableServiceClient, UpdateMode
 from shared.clock import utc_now
 from shared.errors import Throttled
 from shared.tables import PACING, Table
+from shared.timings import Timings
 
 # How long an instance believes what it last read of the shared pause: one read in two seconds instead of one an item.
 _READ_EVERY = timedelta(seconds=2)
 # A wait inside a call stays short: longer ones delay the message, not the thread.
 _MAX_WAIT_SECONDS = 5.0
-_DEFAULT_PAUSE = timedelta(seconds=5)
-_MAX_PAUSE = timedelta(minutes=15)
 
 
 class RateLimit:
@@ -54,12 +53,15 @@ class SharedPause:
 
     Args:
         tables: client of the storage account's tables.
+        timings: how long the first pause is where the service does not say, and the longest.
         now: tells the present moment.
     """
 
-    def __init__(self, tables: TableServiceClient, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, tables: TableServiceClient, timings: Timings, *, now: Callable[[], datetime] = utc_now) -> None:
         self._table = Table(tables, PACING)
+        self._timings = timings
         self._now = now
+        self._last_length = timedelta(0)
         self._lock = threading.Lock()
         self._not_before: datetime | None = None
         self._read_at: datetime | None = None
@@ -81,14 +83,23 @@ class SharedPause:
         return max(not_before - now, timedelta(0)) if not_before else timedelta(0)
 
     def pause(self, retry_after: timedelta | None) -> None:
-        """Makes every instance wait, for as long as the service asked or 5 seconds, 15 minutes at most."""
-        until = self._now() + min(retry_after or _DEFAULT_PAUSE, _MAX_PAUSE)
-        if self._not_before and until <= self._not_before:
+        """Makes every instance wait: for as long as the service asked, or longer each time until it answers again."""
+        now = self._now()
+        if self._not_before and self._not_before > now and retry_after is None:
+            return  # one of many calls that met the same refusal
+        grown = max(self._timings.first_delay / 3, self._last_length * 2)
+        length = min(retry_after or grown, self._timings.longest_delay)
+        if self._not_before and now + length <= self._not_before:
             return
-        self._keep_later(until)
-        entity = {"PartitionKey": "geocatalog", "RowKey": "not_before", "not_before": until}
+        self._last_length = length
+        self._keep_later(now + length)
+        entity = {"PartitionKey": "geocatalog", "RowKey": "not_before", "not_before": now + length}
         # Last writer wins: a pause shortened by a race is set again by the next 429.
         self._table.run(lambda client: client.upsert_entity(entity, mode=UpdateMode.REPLACE))
+
+    def answered(self) -> None:
+        """Notes that GeoCatalog took a request: the next pause starts short again."""
+        self._last_length = timedelta(0)
 
     def _read(self) -> datetime | None:
         try:

@@ -1,0 +1,95 @@
+"""Run one HTTP part of the local stack: bind, say when it is ready, stop on a signal."""
+
+import asyncio
+import signal
+import socket
+import sys
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+HIGHEST_PORT = 65_535
+
+# Responses that hang on purpose must not keep a part from stopping.
+SHUTDOWN_SECONDS = 1
+
+
+async def _health(_request: Request) -> JSONResponse:
+    return JSONResponse({"status": "ready"})
+
+
+#: Every part lists this route, so that whoever starts it can ask whether it is ready.
+HEALTH_ROUTE = Route("/_emulator/health", _health, methods=["GET"])
+
+
+class _AnnouncingServer(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
+        super().__init__(config)
+        self._announcement = announcement
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            sys.stdout.write(f"{self._announcement}\n")
+            sys.stdout.flush()
+
+
+def serve(app: Starlette, *, name: str, host: str = "127.0.0.1", port: int = 0) -> None:
+    """Serve an app until SIGTERM or SIGINT, after printing `<name> listening on http://HOST:PORT`.
+
+    Args:
+        app: The application; it answers `GET /_emulator/health` by listing `HEALTH_ROUTE`.
+        name: What the part is called in its messages, such as `GeoCatalog emulator`.
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one.
+
+    Raises:
+        SystemExit: The address cannot be bound, or the app failed while it started.
+    """
+    listener = bind(host, port, name=name)
+    url_host = f"[{host}]" if ":" in host else host
+    announcement = f"{name} listening on http://{url_host}:{listener.getsockname()[1]}"
+    config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_SECONDS)
+    server = _AnnouncingServer(config, announcement)
+    # uvicorn raises the signal once more when it is done; a stop that was asked for is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    with listener:
+        asyncio.run(server.serve(sockets=[listener]))
+    if not server.started:
+        raise SystemExit(f"{name}: could not start; its log above says why.")
+
+
+def bind(host: str, port: int, *, name: str) -> socket.socket:
+    """Bind and listen, so that nothing else can take the port before the server is up.
+
+    Args:
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one.
+        name: What the part is called in its messages.
+
+    Returns:
+        The listening socket.
+
+    Raises:
+        SystemExit: The address is taken, does not exist here or is not allowed.
+    """
+    # The resolver takes any number and silently wraps it around.
+    if not 0 <= port <= HIGHEST_PORT:
+        raise SystemExit(f"{name}: {port} is no port; --port takes 0 (a free one) to {HIGHEST_PORT}.")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError as error:
+        raise SystemExit(
+            f"{name}: cannot listen on {host} port {port} ({error}); choose another with --port, or 0 for a free one."
+        ) from None
+    return listener
