@@ -3,6 +3,12 @@
 import re
 from datetime import UTC, datetime
 
+# The first moment a column of a table can hold
+# (learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model).
+EARLIEST_MOMENT = datetime(1601, 1, 1, tzinfo=UTC)
+# Later moments leave no room for adding a duration.
+LATEST_MOMENT = datetime(9998, 12, 31, tzinfo=UTC)
+
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -27,7 +33,10 @@ def parse_timestamp(text: str) -> datetime:
     """
     shortened = _FRACTION.sub(lambda match: "." + match.group(1)[:6].ljust(6, "0"), text.strip(), count=1)
     moment = datetime.fromisoformat(shortened)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment before the year 1 or after 9999 in UTC") from None
 
 
 def format_timestamp(moment: datetime) -> str:

@@ -120,10 +120,10 @@ def clean_definition(collection: str, definition: Mapping[str, Any], *, title: s
         raise BadContent(f"The STAC Collection has no {' and no '.join(missing)}.", code=ErrorCode.INVALID_STAC)
     dropped = MANAGED_FIELDS | _PLANETARY_COMPUTER_FIELDS | {"assets"}
     cleaned = {name: value for name, value in definition.items() if name not in dropped}
-    links = definition.get("links")
-    cleaned["links"] = [
-        link for link in (links if isinstance(links, list) else []) if link.get("rel") not in MANAGED_LINKS
-    ]
+    links = definition.get("links") or []
+    if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
+        raise BadContent("The links of the STAC Collection are not a list of objects.", code=ErrorCode.INVALID_STAC)
+    cleaned["links"] = [link for link in links if link.get("rel") not in MANAGED_LINKS]
     cleaned["id"] = collection
     if title:
         cleaned["title"] = title
@@ -134,8 +134,8 @@ def _from_mosaic_info(info: Mapping[str, Any], render_config: Mapping[str, Any])
     """Reads the Planetary Computer's shapes: its data API's camelCase and its config.json's snake_case."""
     camel = camel_case(info)
     shown: dict[str, Any] = {
-        "render_options": _render_options(camel.get("renderOptions")),
-        "mosaics": _mosaics(camel.get("mosaics")),
+        "render_options": _render_options(_objects(camel, "renderOptions")),
+        "mosaics": _mosaics(_objects(camel, "mosaics")),
     }
     location = camel.get("defaultLocation")
     min_zoom = render_config.get("minzoom")
@@ -148,6 +148,16 @@ def _from_mosaic_info(info: Mapping[str, Any], render_config: Mapping[str, Any])
             }
         )
     return shown
+
+
+def _objects(info: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = info.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise BadContent(
+            f"{name} of the Planetary Computer's mosaic info is not a list of objects.",
+            code=ErrorCode.CONFIGURATION_REFUSED,
+        )
+    return found
 
 
 def _render_options(entries: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:

@@ -80,12 +80,11 @@ class DeadLetters:
             queue: the queue they were on; None for all.
             select: the columns to read; None for all.
         """
-        query = "PartitionKey eq @queue" if queue else ""
+        query = "PartitionKey eq @queue" if queue else "PartitionKey gt @queue"
+        parameters = {"queue": queue or ""}
         columns = list(select) if select else None
         return iter(
-            self._table.run(
-                lambda client: list(client.query_entities(query, parameters={"queue": queue or ""}, select=columns))
-            )
+            self._table.run(lambda client: list(client.query_entities(query, parameters=parameters, select=columns)))
         )
 
     def forget(self, row: Mapping[str, Any]) -> None:

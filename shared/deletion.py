@@ -1,7 +1,6 @@
 """Handles a message of queue `deletions`: deletes one item, or a whole collection where `confirm` repeats its id."""
 
 import logging
-import uuid
 from datetime import datetime
 
 from shared.clients import Clients
@@ -9,7 +8,15 @@ from shared.errors import BadMessage, ErrorCode
 from shared.ids import check_collection_id, check_item_id
 from shared.item_work import carry_out
 from shared.message_handling import handle
-from shared.messages import DeletionMessage, Outcome, QueueName, Result, parse_message, read_object
+from shared.messages import (
+    DeletionMessage,
+    Outcome,
+    QueueName,
+    Result,
+    correlation_id_of,
+    parse_message,
+    read_object,
+)
 from shared.status_rows import OperationKind, OperationRow
 from shared.versions import Work
 
@@ -37,15 +44,16 @@ def _delete(body: bytes, enqueued_at: datetime, app: Clients) -> None:
     if message.id is None:
         _delete_collection(collection, message, app)
         return
+    first_enqueued = message.first_enqueued or enqueued_at
     work = Work(
         collection=collection,
         item_id=check_item_id(message.id),
         queue=QueueName.DELETIONS.value,
-        first_enqueued=message.first_enqueued or enqueued_at,
+        first_enqueued=first_enqueued,
         message=body,
         attempt=message.attempt or 0,
         retry_since=message.retry_since,
-        correlation_id=message.correlation_id or uuid.uuid4().hex,
+        correlation_id=message.correlation_id or correlation_id_of(body, first_enqueued),
         traceparent=message.traceparent,
     )
     carry_out(work, app)

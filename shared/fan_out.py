@@ -37,14 +37,16 @@ def fan_out(file: ItemFile, message: ItemMessage, enqueued_at: datetime, app: Cl
     """
     start = message.offset or 0
     first_enqueued = message.first_enqueued or enqueued_at
-    common = dump_message(message.model_copy(update={"href": None, "offset": None, "first_enqueued": None}))
+    own = dict.fromkeys(("href", "offset", "first_enqueued", "retry_since", "crashes"))
+    common = dump_message(message.model_copy(update=own))
     deadline = time.monotonic() + app.timings.fan_out_budget.total_seconds()
     number = start
     for number, entry in enumerate(itertools.islice(file.entries, start, None), start + 1):
         _send(entry, common, first_enqueued + timedelta(microseconds=number), app)
         if number - start >= MAX_ITEMS_PER_RUN or time.monotonic() > deadline:
-            again = {"attempt": 0, "offset": number, "first_enqueued": format_timestamp(first_enqueued)}
-            app.queues.send(QueueName.ITEMS, dump_message(message) | again)
+            again = {"attempt": 0, "href": message.href, "offset": number}
+            again["first_enqueued"] = format_timestamp(first_enqueued)
+            app.queues.send(QueueName.ITEMS, common | again)
             log.info("A file of many: items %s to %s sent, going on", start + 1, number)
             return
     if number == 0:

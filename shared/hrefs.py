@@ -25,6 +25,7 @@ _CHUNK = 256 * 1024
 # How long the list of source hosts is believed: sources are added seldom and fetches can come by the thousand.
 _HOSTS_LIFE = timedelta(minutes=1)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
+_CLIMBING = frozenset({".", ".."})
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
@@ -122,9 +123,11 @@ class HrefReader:
 
     def _own_blob(self, href: str) -> tuple[str, str] | None:
         url = parse_blob_url(href)
-        if url and url.endpoint == self._endpoint() and url.container in {PAYLOADS, INCOMING} and url.blob:
-            return url.container, url.blob
-        return None
+        if url is None or url.endpoint != self._endpoint() or url.container not in {PAYLOADS, INCOMING}:
+            return None
+        # HTTP clients resolve such segments, so that the name would lead out of the container.
+        is_climbing = not _CLIMBING.isdisjoint(url.blob.replace("\\", "/").split("/"))
+        return None if is_climbing or not url.blob else (url.container, url.blob)
 
     def _read_own(self, container: str, blob: str) -> Iterator[bytes]:
         try:

@@ -48,4 +48,4 @@ def _shown(value: object) -> str:
     if not isinstance(value, str):
         return "(none)" if value is None else f"of type {type(value).__name__}"
     # Ascii, so that look-alike letters show themselves; short, so that a body cannot hide in an id.
-    return ascii(value[:80] + "…" if len(value) > 80 else value)  # noqa: PLR2004 - a length to read at a glance
+    return ascii(value[:80]) + ("…" if len(value) > 80 else "")  # noqa: PLR2004 - a length to read at a glance

@@ -1,7 +1,6 @@
 """Reads a collection's thumbnail and checks that it is an image GeoCatalog can show."""
 
 import base64
-import binascii
 
 from shared.collection_steps import Image
 from shared.errors import BadContent, BadMessage, ErrorCode
@@ -33,7 +32,7 @@ def read_thumbnail(thumbnail: Thumbnail, hrefs: HrefReader, *, trusted: bool) ->
             content = base64.b64decode(thumbnail.data or "", validate=True)
     except BadMessage as error:
         raise BadContent(f"The thumbnail: {error.message}", code=error.code) from None
-    except binascii.Error:
+    except ValueError:
         raise BadContent("The thumbnail's data is not base64.", code=ErrorCode.CONFIGURATION_REFUSED) from None
     if len(content) > MAX_THUMBNAIL_BYTES:
         raise BadContent(

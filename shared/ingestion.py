@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import uuid
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,7 @@ from shared.ids import check_collection_id, check_item_id
 from shared.item_files import ItemFile, open_item_file
 from shared.item_work import carry_out
 from shared.message_handling import handle
-from shared.messages import ItemMessage, QueueName, parse_item_message, read_object
+from shared.messages import ItemMessage, QueueName, correlation_id_of, parse_item_message, read_object
 from shared.stac_items import item_version, prepare_item
 from shared.versions import Work
 
@@ -67,6 +66,7 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueue
     """
     collection = check_collection_id(message.collection or item.get("collection"))
     item_id = check_item_id(item.get("id"))
+    first_enqueued = message.first_enqueued or enqueued_at
     fault: BadContent | None = None
     prepared = None
     try:
@@ -83,7 +83,7 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueue
         collection=collection,
         item_id=item_id,
         queue=QueueName.ITEMS.value,
-        first_enqueued=message.first_enqueued or enqueued_at,
+        first_enqueued=first_enqueued,
         message=body,
         prepared=prepared,
         fault=fault,
@@ -93,7 +93,7 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueue
         retry_since=message.retry_since,
         if_exists=message.if_exists,
         force=message.force,
-        correlation_id=message.correlation_id or uuid.uuid4().hex,
+        correlation_id=message.correlation_id or correlation_id_of(body, first_enqueued),
         traceparent=message.traceparent,
     )
     carry_out(work, app)

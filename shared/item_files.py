@@ -7,7 +7,8 @@ from typing import Any
 
 from shared.errors import BadMessage, ErrorCode
 from shared.hrefs import HrefReader
-from shared.json_codec import read_json
+from shared.json_codec import read_json, write_json
+from shared.messages import BOM
 
 # An ItemCollection is one JSON document and must be held in memory whole; the smallest instance has 512 MB and parsed
 # JSON takes several times its text. Newline-delimited files have no limit.
@@ -71,16 +72,13 @@ def open_item_file(href: str, hrefs: HrefReader) -> Iterator[ItemFile]:
     """
     with hrefs.open(href) as chunks:
         lines = _lines(chunks)
-        first = next(lines, b"")
+        first = next(lines, b"").removeprefix(BOM)
         parsed = _parsed_object(first)
-        if parsed is not None and parsed.get("type") != "FeatureCollection":
-            second = next(lines, None)
-            if second is None:
-                yield _single(parsed)
-            else:
-                yield ItemFile(None, _ndjson(first, second, lines))
-            return
-        yield _document(first, lines, parsed)
+        second = next(lines, None) if parsed is not None else None
+        if second is None:
+            yield _document(first, lines, parsed)
+        else:
+            yield ItemFile(None, _ndjson(first, second, lines))
 
 
 def _document(first: bytes, lines: Iterator[bytes], parsed: dict[str, Any] | None) -> ItemFile:
@@ -142,8 +140,7 @@ def _ndjson(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[File
 def _entry_of(value: object, number: int, *, text: bytes = b"") -> FileEntry:
     if isinstance(value, dict) and value.get("type") == "Feature":
         return FileEntry(text, value)
-    shown = text or f"entry {number}".encode()
-    return FileEntry(shown, None, f"Entry {number} is not a STAC Item.")
+    return FileEntry(text or write_json(value), None, f"Entry {number} is not a STAC Item.")
 
 
 def _parsed(text: bytes) -> object:

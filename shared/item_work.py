@@ -29,7 +29,7 @@ from shared.errors import (
 from shared.json_codec import read_json
 from shared.messages import IfExists, Outcome, Result
 from shared.status_rows import ItemRow, ItemStatus, OperationKind, OperationRow
-from shared.status_store import Conflict
+from shared.status_store import Conflict, Write
 from shared.versions import Decision, Work, decide, is_same_content
 
 log = logging.getLogger(__name__)
@@ -61,12 +61,17 @@ def carry_out(work: Work, app: Clients) -> None:
         _write(claimed, work, app)
     except AzureError as error:
         log.warning("Storage did not take a write for %s/%s: %s", work.collection, work.item_id, type(error).__name__)
-        fault = Unavailable(
-            f"The storage account did not answer ({type(error).__name__}).", code=ErrorCode.STORAGE_UNAVAILABLE
-        )
-        _settle(fault, claimed, work, app)
+        _settle(_storage_fault(error, claimed), claimed, work, app)
     except IngestionError as error:
         _settle(error, claimed, work, app)
+
+
+def _storage_fault(error: AzureError, claimed: ItemRow | None) -> Unavailable:
+    said = f"The storage account did not answer ({type(error).__name__})"
+    if claimed is None:
+        return Unavailable(f"{said}.", code=ErrorCode.STORAGE_UNAVAILABLE)
+    # GeoCatalog may have accepted the item before its operation could be recorded.
+    return LostResponse(f"{said} while the item was being submitted.")
 
 
 def _respect_pause(app: Clients) -> None:
@@ -92,7 +97,7 @@ def _claim(work: Work, app: Clients) -> ItemRow | None:
             return row  # the insert was ours, repeated by the SDK after a lost answer
         try:
             if _is_of_an_earlier_collection(row, app):
-                return app.status.update(row, fresh)
+                return app.status.update(row, fresh, _detachment(row, app))
             decision = decide(row, work, app.now(), operation_stalled=_is_stalled(row, app))
             if decision is Decision.CLAIM:
                 return _take(row, work, app)
@@ -143,10 +148,14 @@ def _claimed_row(row: ItemRow | None, work: Work, app: Clients) -> ItemRow:
 
 
 def _take(row: ItemRow, work: Work, app: Clients) -> ItemRow:
-    also = []
-    if row.status is ItemStatus.SUBMITTED and row.operation_id:
-        also = [app.status.detachment(row.collection, row.operation_id)]
-    return app.status.update(row, _claimed_row(row, work, app), also)
+    return app.status.update(row, _claimed_row(row, work, app), _detachment(row, app))
+
+
+def _detachment(row: ItemRow, app: Clients) -> list[Write]:
+    """Returns what parts a row from its open operation, if it has one, so that its end no longer changes the row."""
+    if row.status is not ItemStatus.SUBMITTED or not row.operation_id:
+        return []
+    return [app.status.detachment(row.collection, row.operation_id)]
 
 
 def _is_of_an_earlier_collection(row: ItemRow, app: Clients) -> bool:

@@ -1,6 +1,7 @@
 """JSON as the app reads and writes it: strict on the way in, compact UTF-8 on the way out."""
 
 import json
+import math
 from typing import Any
 
 from pydantic_core import from_json
@@ -10,9 +11,21 @@ def read_json(data: bytes | str) -> Any:  # noqa: ANN401 - JSON is any value
     """Parses JSON text, refusing NaN, infinities, lone surrogates and nesting too deep to handle.
 
     Raises:
-        ValueError: it is not JSON; the message says where.
+        ValueError: it is not JSON, and the message says where; or it holds a number that no float can hold.
     """
-    return from_json(data, allow_inf_nan=False)
+    value = from_json(data, allow_inf_nan=False)
+    if not _is_finite(value):
+        raise ValueError("a number is too large, such as 1e400")
+    return value
+
+
+def _is_finite(value: object) -> bool:
+    # The parser makes infinity of 1e400, which no JSON that the app sends could carry.
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def write_json(value: Any) -> bytes:  # noqa: ANN401

@@ -5,14 +5,16 @@ Producers may send base64 or plain text. A bare STAC Item or ItemCollection is a
 
 import base64
 import binascii
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from shared.clock import EARLIEST_MOMENT, LATEST_MOMENT
 from shared.errors import BadMessage
-from shared.json_codec import read_json
+from shared.json_codec import read_json, write_json
 
 
 class QueueName(StrEnum):
@@ -37,6 +39,26 @@ class IfExists(StrEnum):
     FAIL = "fail"
 
 
+# The fields that go to the container `payloads` where a message is too large for a queue.
+KEPT_APART = ("item", "definition")
+# What the app itself sends again must fit a queue too: room for the fields it adds, and for the URL of a payload.
+MAX_FIELDS_BYTES = MAX_BODY_BYTES - 2_048
+
+# The largest number that a column of a table holds as a plain integer (Edm.Int32).
+_MAX_NUMBER = 2**31 - 1
+
+
+def _storable(moment: datetime) -> datetime:
+    if not EARLIEST_MOMENT <= moment <= LATEST_MOMENT:
+        raise ValueError("must lie between the years 1601 and 9998")
+    return moment
+
+
+Count = Annotated[int, Field(strict=True, ge=0, le=_MAX_NUMBER)]
+Flag = Annotated[bool, Field(strict=True)]
+Moment = Annotated[AwareDatetime, AfterValidator(_storable)]
+
+
 class Message(BaseModel):
     """What messages of all queues carry; the fields below `traceparent` are kept by the app itself."""
 
@@ -44,15 +66,13 @@ class Message(BaseModel):
 
     correlation_id: Annotated[str | None, Field(max_length=200, description="carried through to results")] = None
     traceparent: Annotated[str | None, Field(max_length=200, description="W3C trace context")] = None
-    attempt: Annotated[int | None, Field(ge=0, description="kept by the app: times this was sent again")] = None
+    attempt: Annotated[Count | None, Field(description="kept by the app: times this was sent again")] = None
     first_enqueued: Annotated[
-        AwareDatetime | None, Field(description="kept by the app: when the first message of this work came")
+        Moment | None, Field(description="kept by the app: when the first message of this work came")
     ] = None
-    retry_since: Annotated[
-        AwareDatetime | None, Field(description="kept by the app: the start of the retry window")
-    ] = None
+    retry_since: Annotated[Moment | None, Field(description="kept by the app: the start of the retry window")] = None
     crashes: Annotated[
-        int | None, Field(ge=0, description="kept by the app: times this came back from the poison queue")
+        Count | None, Field(description="kept by the app: times this came back from the poison queue")
     ] = None
 
 
@@ -70,13 +90,13 @@ class ItemMessage(Message):
     ] = None
     collection: Annotated[str | None, Field(description="id of the target collection; default: the item's own")] = None
     if_exists: Annotated[IfExists, Field(description="what to do when GeoCatalog holds the item")] = IfExists.REPLACE
-    force: Annotated[bool, Field(description="ingest even if the same content is already there")] = False
+    force: Annotated[Flag, Field(description="ingest even if the same content is already there")] = False
     version_by: Annotated[
         str | None,
         Field(min_length=1, description="item property that orders versions, such as s2:generation_time"),
     ] = None
     drop_assets: Annotated[list[str], Field(description="asset keys to leave out")] = []
-    offset: Annotated[int | None, Field(ge=0, description="kept by the app: items already sent from the file")] = None
+    offset: Annotated[Count | None, Field(description="kept by the app: items already sent from the file")] = None
 
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:
@@ -121,7 +141,7 @@ class CollectionMessage(Message):
     partition_type: Annotated[dict[str, Any] | None, Field(description='{"scheme": "none|year|month"}')] = None
     mosaic_info: Annotated[dict[str, Any] | None, Field(description="the Planetary Computer's own shape")] = None
     render_config: Annotated[dict[str, Any] | None, Field(description="the Planetary Computer's own shape")] = None
-    prune: Annotated[bool, Field(description="delete what GeoCatalog has and the message does not")] = False
+    prune: Annotated[Flag, Field(description="delete what GeoCatalog has and the message does not")] = False
 
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:
@@ -178,7 +198,7 @@ class Result(BaseModel):
 M = TypeVar("M", bound=Message)
 
 # UTF-8 with a byte order mark, as some editors and shells write it.
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 def decode_body(raw: bytes) -> bytes:
@@ -187,14 +207,14 @@ def decode_body(raw: bytes) -> bytes:
     Raises:
         BadMessage: it is neither.
     """
-    text = raw.strip().removeprefix(_BOM).lstrip()
+    text = raw.strip().removeprefix(BOM).lstrip()
     if text[:1] in {b"{", b"["}:
         return text
     try:
         decoded = base64.b64decode(text, validate=True)
     except binascii.Error:
         raise BadMessage("The message is neither JSON nor base64 of JSON; send a JSON object.") from None
-    return decoded.strip().removeprefix(_BOM).lstrip()
+    return decoded.strip().removeprefix(BOM).lstrip()
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -226,10 +246,21 @@ def parse_message(kind: type[M], fields: dict[str, Any]) -> M:
         # Sent again by an instance of the app, perhaps of a newer version: unknown fields are not a fault.
         known = {info.alias or name for name, info in kind.model_fields.items()}
         fields = {name: value for name, value in fields.items() if name in known}
+    _check_size(fields)
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
         raise BadMessage("The message has wrong fields: " + "; ".join(_faults(error)) + ".") from None
+
+
+def _check_size(fields: dict[str, Any]) -> None:
+    rest = {name: value for name, value in fields.items() if name not in KEPT_APART}
+    size = len(write_json(rest))
+    if size > MAX_FIELDS_BYTES:
+        raise BadMessage(
+            f"The message has {size:,} bytes besides its {' or '.join(KEPT_APART)}, which is more than could be sent "
+            f"again ({MAX_FIELDS_BYTES:,}); shorten its other fields."
+        )
 
 
 def _faults(error: ValidationError) -> list[str]:
@@ -255,6 +286,11 @@ def parse_item_message(fields: dict[str, Any]) -> ItemMessage:
             "The message is neither a STAC Item nor an ItemCollection, and has no item or href; see docs/messages.md."
         )
     return parse_message(ItemMessage, fields)
+
+
+def correlation_id_of(body: bytes, first_enqueued: datetime) -> str:
+    """Makes a correlation id for a message that brought none: the same each time the queue hands the message out."""
+    return hashlib.sha256(body + first_enqueued.isoformat().encode()).hexdigest()[:32]
 
 
 def dump_message(message: Message) -> dict[str, Any]:

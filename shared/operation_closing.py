@@ -116,27 +116,28 @@ def _second_look(operation: OperationRow, found: OperationOutcome, app: Clients)
     row = app.status.get(operation.collection, operation.item_id)
     if row is None or row.operation_id != operation.operation_id:
         return failure(replace(operation, detached=True), found)
+    started = row.retry_since or row.submitted_at or app.now()
+    is_over = app.now() - started > app.settings.retry_max_age
     if found.remedy is Remedy.EXISTS:
-        return _exists(operation, row, found, app)
+        return _exists(operation, row, found, app, is_over=is_over)
+    if is_over or (row.attempt >= MAX_OPERATION_RETRIES and found.remedy is Remedy.RETRY):
+        return failure(operation, found)
     if found.remedy is Remedy.ABSENT:
         try_again(operation, row, found, app, in_catalog=False, at_once=True)
         return None
-    if row.attempt >= MAX_OPERATION_RETRIES and found.remedy is Remedy.RETRY:
-        return failure(operation, found)
-    started = row.retry_since or row.submitted_at or app.now()
-    if app.now() - started > app.settings.retry_max_age:
-        return failure(operation, found)
     try_again(operation, row, found, app, in_catalog=row.in_catalog)
     return None
 
 
-def _exists(operation: OperationRow, row: ItemRow, found: OperationOutcome, app: Clients) -> Ending | None:
+def _exists(
+    operation: OperationRow, row: ItemRow, found: OperationOutcome, app: Clients, *, is_over: bool
+) -> Ending | None:
     if row.uncertain_since and _stored_since(row, row.uncertain_since, app):
         # An earlier write of ours, whose answer was lost, is what GeoCatalog holds.
         return success(operation)
     if row.if_exists == IfExists.SKIP:
         return Ending(operation, ItemStatus.SUCCEEDED, Outcome.SKIPPED, in_catalog=True, keeps_hash=False)
-    if row.if_exists == IfExists.FAIL:
+    if row.if_exists == IfExists.FAIL or is_over:
         return Ending(operation, ItemStatus.FAILED, Outcome.FAILED, True, found.code, found.message)
     try_again(operation, row, found, app, in_catalog=True, at_once=True)
     return None
@@ -173,7 +174,7 @@ def try_again(
     """Sends an item's message again and closes its operation: the copy first, then the rows."""
     held = found.remedy is Remedy.HOLD
     delay = app.timings.longest_delay if held else retry_delay(row.attempt, None, app)
-    if at_once:
+    if at_once and row.attempt < MAX_OPERATION_RETRIES:  # more often only if GeoCatalog contradicts itself
         delay = app.timings.first_delay / 15
     now = app.now()
     work = replace(work_of_row(row), attempt=row.attempt + 1, retry_since=row.retry_since or now)
@@ -220,7 +221,7 @@ def _close_some(endings: list[Ending], app: Clients) -> int:
             # Someone closed one of them, or counted meanwhile: leave out what is no longer open, and write again.
             still_open = {row.operation_id: row for row in app.status.open_operations(collection)}
             endings = [
-                replace(ending, operation=_with_etag(ending.operation, still_open[ending.operation.operation_id]))
+                replace(ending, operation=_read_again(ending.operation, still_open[ending.operation.operation_id], app))
                 for ending in endings
                 if ending.operation.operation_id in still_open
             ]
@@ -229,8 +230,10 @@ def _close_some(endings: list[Ending], app: Clients) -> int:
     return 0
 
 
-def _with_etag(operation: OperationRow, read_again: OperationRow) -> OperationRow:
-    return replace(read_again, detached=operation.detached or read_again.detached)
+def _read_again(operation: OperationRow, found: OperationRow, app: Clients) -> OperationRow:
+    # Without its item's row, which an operator may have removed, only the operation's own is left to close.
+    is_orphan = bool(found.item_id) and app.status.get(found.collection, found.item_id) is None
+    return replace(found, detached=operation.detached or found.detached or is_orphan)
 
 
 def _writes(ending: Ending, app: Clients) -> list[Write]:

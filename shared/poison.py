@@ -50,7 +50,11 @@ def record_poison(queue: str, raw: bytes, app: Clients) -> None:
     if not crashes:
         fields = {"item": fields} if fields.get("type") == "Feature" else fields
         kept = {"crashes": 1, "attempt": fields.get("attempt") or 0}
-        app.queues.send(queue, fields | kept, delay=app.timings.first_delay)
+        try:
+            app.queues.send(queue, fields | kept, delay=app.timings.first_delay)
+        except BadMessage as error:
+            reject(queue, body, error, app)
+            return
         log.warning("A message of queue %s came back from its poison queue and is tried once more", queue)
         return
     _give_up(queue, body, fields, app)

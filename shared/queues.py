@@ -8,8 +8,9 @@ from typing import Any
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueServiceClient
 
+from shared.errors import BadMessage
 from shared.json_codec import write_json
-from shared.messages import MAX_BODY_BYTES, Result
+from shared.messages import KEPT_APART, MAX_BODY_BYTES, MAX_FIELDS_BYTES, Result
 from shared.payloads import Payloads
 
 # Work must never expire (-1); the service's own default is 7 days
@@ -53,6 +54,7 @@ class Queues:
             delay: how long the message stays invisible, up to 7 days.
 
         Raises:
+            BadMessage: it is too large, and not because of its `item` or `definition`.
             azure.core.exceptions.AzureError: the storage could not be reached or refused.
         """
         self._put(queue, self._fitted(message), delay=min(delay, MAX_VISIBILITY_DELAY), life=NEVER_EXPIRES)
@@ -71,11 +73,11 @@ class Queues:
         body = write_json(message)
         if len(body) <= MAX_BODY_BYTES:
             return body
-        for field in ("item", "definition"):
-            if field in message:
-                rest = {name: value for name, value in message.items() if name != field}
+        for field in KEPT_APART:
+            rest = {name: value for name, value in message.items() if name != field}
+            if field in message and len(write_json(rest)) <= MAX_FIELDS_BYTES:
                 return write_json({**rest, "href": self._payloads.store(write_json(message[field]))})
-        raise ValueError(f"a message of {len(body)} bytes does not fit a queue and has nothing to store apart")
+        raise BadMessage(f"The message has {len(body):,} bytes and does not fit a queue; shorten its fields.")
 
     def _put(self, queue: str, body: bytes, *, delay: timedelta, life: int) -> None:
         text = base64.b64encode(body).decode("ascii")

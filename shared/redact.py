@@ -4,8 +4,9 @@ import re
 
 # A query string can hold a SAS wherever it stands, and nothing in it helps an operator: all of it goes.
 _QUERY = re.compile(r"(?P<base>\b[a-z][a-z0-9+.-]*://[^\s?\"'<>]+)\?[^\s\"'<>]*", re.IGNORECASE)
-_USER_INFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@", re.IGNORECASE)
-_BARE_SAS = re.compile(r"\b(?P<name>sig|sv|se|st|skoid|sktid|sr|sp)=[^\s&\"'<>]+(&[^\s\"'<>]*)?", re.IGNORECASE)
+# Up to the last @ of the authority: a password may hold one.
+_USER_INFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/\"'<>]+@", re.IGNORECASE)
+_BARE_SAS = re.compile(r"\b(?P<name>sig|sv|se|st|skoid|sktid|sr|sp)(?:=|%3D)[^\s&\"'<>]+(&[^\s\"'<>]*)?", re.IGNORECASE)
 _BEARER = re.compile(r"\bBearer\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _ACCOUNT_KEY = re.compile(r"(?P<name>AccountKey|SharedAccessSignature)=[^;\s]+", re.IGNORECASE)

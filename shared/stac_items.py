@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import jsonschema_rs
 
-from shared.clock import parse_timestamp
+from shared.clock import EARLIEST_MOMENT, parse_timestamp
 from shared.errors import BadContent, ErrorCode
 from shared.json_codec import canonical_json, write_json
 from shared.redact import redact
@@ -113,9 +113,10 @@ def item_version(item: dict[str, Any], version_by: str | None) -> datetime | Non
     if not isinstance(value, str):
         return None
     try:
-        return parse_timestamp(value)
+        moment = parse_timestamp(value)
     except ValueError:
         return None
+    return moment if moment >= EARLIEST_MOMENT else None
 
 
 def _current_version(item: dict[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def decide(row: ItemRow, work: Work, now: datetime, *, operation_stalled: bool =
     same = is_same_content(row, work)
     if not same and is_older(work, row):
         return Decision.SUPERSEDED
-    if same and work.first_enqueued == row.first_enqueued and work.attempt < row.attempt:
+    if same and _is_same_message(work, row) and work.attempt < row.attempt:
         # A later copy of this very message is on the queue, or has come to its end.
         return Decision.STALE_COPY
     match row.status:
@@ -118,6 +118,11 @@ def is_older(work: Work, row: ItemRow) -> bool:
     if work.version and row.version and work.version != row.version:
         return work.version < row.version
     return work.first_enqueued < row.first_enqueued
+
+
+def _is_same_message(work: Work, row: ItemRow) -> bool:
+    # The moment alone does not tell: the queue gives it in whole seconds, so that two messages can share one.
+    return work.first_enqueued == row.first_enqueued and work.correlation_id == row.correlation_id
 
 
 def _is_ahead(work: Work, row: ItemRow) -> bool:
