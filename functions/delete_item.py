@@ -2,14 +2,14 @@
 
 import azure.functions as func
 
-from functions.triggers import CONNECTION, enqueued_at
+from functions.triggers import BODY, CONNECTION, enqueued_at
 from shared.clients import get_clients
 from shared.deletion import delete_message
 
 bp = func.Blueprint()
 
 
-@bp.queue_trigger(arg_name="message", queue_name="deletions", connection=CONNECTION)
+@bp.queue_trigger(arg_name="message", queue_name="deletions", connection=CONNECTION, data_type=BODY)
 def delete_item(message: func.QueueMessage) -> None:
     """Deletes what one message of queue `deletions` names."""
     delete_message(message.get_body(), enqueued_at(message), get_clients())

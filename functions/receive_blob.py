@@ -2,14 +2,20 @@
 
 import azure.functions as func
 
-from functions.triggers import CONNECTION
+from functions.triggers import BODY, CONNECTION
 from shared.blob_events import receive_blob as send_blob
 from shared.clients import get_clients
 
 bp = func.Blueprint()
 
 
-@bp.blob_trigger(arg_name="blob", path="incoming/{name}", connection=CONNECTION, source=func.BlobSource.EVENT_GRID)
+@bp.blob_trigger(
+    arg_name="blob",
+    path="incoming/{name}",
+    connection=CONNECTION,
+    source=func.BlobSource.EVENT_GRID,
+    data_type=BODY,
+)
 def receive_blob(blob: func.InputStream) -> None:
     """Sends one dropped blob on; only its name is taken here."""
     send_blob(str(blob.name).partition("/")[2], get_clients())

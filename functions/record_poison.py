@@ -1,8 +1,8 @@
-"""The poison queues: a last try, then the reason where people look. A Python function has one trigger only, hence four."""
+"""The poison queues: a last try, then the reason where people look. A function has one trigger only, hence four."""
 
 import azure.functions as func
 
-from functions.triggers import CONNECTION
+from functions.triggers import BODY, CONNECTION
 from shared.clients import get_clients
 from shared.messages import QueueName
 from shared.poison import record_blob_poison as record_blob
@@ -11,25 +11,25 @@ from shared.poison import record_poison
 bp = func.Blueprint()
 
 
-@bp.queue_trigger(arg_name="message", queue_name="items-poison", connection=CONNECTION)
+@bp.queue_trigger(arg_name="message", queue_name="items-poison", connection=CONNECTION, data_type=BODY)
 def record_items_poison(message: func.QueueMessage) -> None:
     """Looks after a message of queue `items` that crashed its function again and again."""
     record_poison(QueueName.ITEMS, message.get_body(), get_clients())
 
 
-@bp.queue_trigger(arg_name="message", queue_name="collections-poison", connection=CONNECTION)
+@bp.queue_trigger(arg_name="message", queue_name="collections-poison", connection=CONNECTION, data_type=BODY)
 def record_collections_poison(message: func.QueueMessage) -> None:
     """Looks after a message of queue `collections` that crashed its function again and again."""
     record_poison(QueueName.COLLECTIONS, message.get_body(), get_clients())
 
 
-@bp.queue_trigger(arg_name="message", queue_name="deletions-poison", connection=CONNECTION)
+@bp.queue_trigger(arg_name="message", queue_name="deletions-poison", connection=CONNECTION, data_type=BODY)
 def record_deletions_poison(message: func.QueueMessage) -> None:
     """Looks after a message of queue `deletions` that crashed its function again and again."""
     record_poison(QueueName.DELETIONS, message.get_body(), get_clients())
 
 
-@bp.queue_trigger(arg_name="message", queue_name="webjobs-blobtrigger-poison", connection=CONNECTION)
+@bp.queue_trigger(arg_name="message", queue_name="webjobs-blobtrigger-poison", connection=CONNECTION, data_type=BODY)
 def record_blob_poison(message: func.QueueMessage) -> None:
     """Looks after a blob event that failed again and again."""
     record_blob(message.get_body(), get_clients())

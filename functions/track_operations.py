@@ -5,7 +5,6 @@ import os
 import azure.functions as func
 
 from shared.clients import get_clients
-from shared.poison import sweep_unreadable
 from shared.settings import DEFAULT_TRACK_SCHEDULE
 from shared.tracking import track_operations as follow
 
@@ -18,6 +17,4 @@ bp = func.Blueprint()
 )
 def track_operations(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger's own argument
     """Follows open operations until none is open or the run's time is spent."""
-    clients = get_clients()
-    sweep_unreadable(clients)
-    follow(clients)
+    follow(get_clients())

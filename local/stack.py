@@ -24,7 +24,7 @@ PLANETARY_COMPUTER_ACCOUNT = "sentinel2l2a01"
 
 # Quicker than Azure's defaults, since nobody wants to wait a minute on a machine of their own.
 QUICK_SETTINGS = {
-    "TRACK_SCHEDULE": "*/2 * * * * *",
+    "TRACK_SCHEDULE": "* * * * * *",
     "RENEW_SCHEDULE": "*/5 * * * * *",
     "TIME_SCALE": "0.1",
     "MAX_REQUESTS_PER_SECOND": "0",

@@ -2,16 +2,13 @@
 
 import logging
 import zlib
-from collections.abc import Callable
 from typing import Any
-
-from azure.core.exceptions import ResourceNotFoundError
 
 from shared.clients import Clients
 from shared.errors import BadContent, BadMessage, ErrorCode, IngestionError
 from shared.ids import check_collection_id, check_item_id
 from shared.message_handling import reject
-from shared.messages import Outcome, QueueName, Result, decode_body, read_object
+from shared.messages import Outcome, Result, decode_body, read_object
 from shared.status_rows import ItemRow, ItemStatus
 from shared.status_store import Conflict
 from shared.versions import Work
@@ -19,10 +16,6 @@ from shared.versions import Work
 log = logging.getLogger(__name__)
 
 BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
-_SUFFIX = "-poison"
-# A message the host cannot hand to any function comes back this often before the sweep takes it.
-_UNREADABLE_AFTER = 2
-_SWEEP_VISIBILITY_SECONDS = 60
 
 
 def record_poison(queue: str, raw: bytes, app: Clients) -> None:
@@ -75,49 +68,6 @@ def record_blob_poison(raw: bytes, app: Clients) -> None:
     except BadMessage:
         body, reason = raw, "A blob event that cannot be read failed again and again."
     reject(BLOB_POISON_QUEUE, body, BadMessage(reason, code=ErrorCode.REPEATED_CRASH), app)
-
-
-def sweep_unreadable(app: Clients) -> int:
-    """Takes from the poison queues what the host can hand to no function.
-
-    The host lets top-level members of a plain JSON body overwrite the trigger's metadata, so that a body with a numeric
-    `id` fails to bind; it reaches the poison queue, fails there too, and nothing else would ever tell of it.
-
-    Returns:
-        How many messages were taken.
-
-    Raises:
-        azure.core.exceptions.AzureError: the storage could not be reached.
-    """
-    handlers: dict[str, Callable[[bytes], None]] = {
-        f"{queue}{_SUFFIX}": _recorder(queue, app)
-        for queue in (QueueName.ITEMS, QueueName.COLLECTIONS, QueueName.DELETIONS)
-    }
-    handlers[BLOB_POISON_QUEUE] = lambda raw: record_blob_poison(raw, app)
-    return sum(_sweep(queue, handler, app) for queue, handler in handlers.items())
-
-
-def _recorder(queue: str, app: Clients) -> Callable[[bytes], None]:
-    return lambda raw: record_poison(queue, raw, app)
-
-
-def _sweep(queue: str, handler: Callable[[bytes], None], app: Clients) -> int:
-    client = app.queues.client(queue)
-    taken = 0
-    try:
-        if not client.get_queue_properties().approximate_message_count:
-            return 0
-        messages = list(client.receive_messages(max_messages=32, visibility_timeout=_SWEEP_VISIBILITY_SECONDS))
-    except ResourceNotFoundError:
-        return 0  # no poison queue: nothing has ever failed
-    for message in messages:
-        if (message.dequeue_count or 0) > _UNREADABLE_AFTER:
-            handler(str(message.content).encode())
-            client.delete_message(message)
-            taken += 1
-        else:
-            client.update_message(message, visibility_timeout=0)
-    return taken
 
 
 def _give_up(queue: str, body: bytes, fields: dict[str, Any], app: Clients) -> None:

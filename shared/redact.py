@@ -6,7 +6,11 @@ import re
 _QUERY = re.compile(r"(?P<base>\b[a-z][a-z0-9+.-]*://[^\s?\"'<>]+)\?[^\s\"'<>]*", re.IGNORECASE)
 # Up to the last @ of the authority: a password may hold one.
 _USER_INFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/\"'<>]+@", re.IGNORECASE)
-_BARE_SAS = re.compile(r"\b(?P<name>sig|sv|se|st|skoid|sktid|sr|sp)(?:=|%3D)[^\s&\"'<>]+(&[^\s\"'<>]*)?", re.IGNORECASE)
+# Percent-encoded too, as a SAS inside another query is.
+_BARE_SAS = re.compile(
+    r"(?:\b|(?<=%26)|(?<=%3F))(?P<name>sig|sv|se|st|skoid|sktid|sr|sp)(?:=|%3D)[^\s&\"'<>]+(&[^\s\"'<>]*)?",
+    re.IGNORECASE,
+)
 _BEARER = re.compile(r"\bBearer\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _ACCOUNT_KEY = re.compile(r"(?P<name>AccountKey|SharedAccessSignature)=[^;\s]+", re.IGNORECASE)

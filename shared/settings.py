@@ -1,6 +1,7 @@
 """The app's settings, read from the environment on first use; a fault names every wrong setting at once."""
 
 import os
+import re
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,12 +16,20 @@ DEFAULT_TRACK_SCHEDULE = "0 * * * * *"
 DEFAULT_RENEW_SCHEDULE = "0 */5 * * * *"
 DEFAULT_PLANETARY_COMPUTER_URL = "https://planetarycomputer.microsoft.com"
 
+_HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
+# learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata
+_QUEUE_NAME = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
+
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def _service_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_absolute = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # its words would show the value
+        is_absolute = False
+    if not is_absolute or parts.scheme not in {"https", "http"}:
         raise ValueError("must be an absolute https URL")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
         raise ValueError("must be https: plain http would send tokens in the clear (loopback excepted)")
@@ -37,6 +46,18 @@ def _positive(duration: timedelta) -> timedelta:
 
 def _hosts(text: str) -> frozenset[str]:
     return frozenset(host.strip().lower() for host in text.split(",") if host.strip())
+
+
+def _list_of_hosts(text: str) -> str:
+    if not all(_HOST.fullmatch(host) for host in _hosts(text)):
+        raise ValueError("must be host names, with a port or without, and commas between them")
+    return text
+
+
+def _queue_name(name: str) -> str:
+    if name and not _QUEUE_NAME.fullmatch(name):
+        raise ValueError("must be a queue name (3 to 63 of a-z 0-9 -), or empty")
+    return name
 
 
 ServiceUrl = Annotated[str, AfterValidator(_service_url)]
@@ -73,12 +94,12 @@ class Settings(BaseModel):
     planetary_computer_url: Annotated[ServiceUrl, Field(alias="PLANETARY_COMPUTER_URL")] = (
         DEFAULT_PLANETARY_COMPUTER_URL
     )
-    allowed_href_hosts: Annotated[str, Field(alias="ALLOWED_HREF_HOSTS")] = ""
+    allowed_href_hosts: Annotated[str, AfterValidator(_list_of_hosts), Field(alias="ALLOWED_HREF_HOSTS")] = ""
     max_requests_per_second: Annotated[float, Field(alias="MAX_REQUESTS_PER_SECOND", ge=0)] = 50
     retry_max_age: Annotated[Duration, Field(alias="RETRY_MAX_AGE")] = timedelta(days=7)
     operation_deadline: Annotated[Duration, Field(alias="OPERATION_DEADLINE")] = timedelta(hours=24)
     status_retention: Annotated[Duration | None, Field(alias="STATUS_RETENTION")] = None
-    results_queue: Annotated[str, Field(alias="RESULTS_QUEUE")] = "results"
+    results_queue: Annotated[str, AfterValidator(_queue_name), Field(alias="RESULTS_QUEUE")] = "results"
     time_scale: Annotated[float, Field(alias="TIME_SCALE", gt=0, le=1)] = 1.0
 
     @property

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,9 @@ _SIGNATURE = re.compile(r"(^|&)(sig|x-amz-signature|signature)=", re.IGNORECASE)
 
 _CURRENT_STAC = re.compile(r"1\.\d+\.\d+")
 _OLD_STAC = re.compile(r"0\.\d+\.\d+.*|1\.0\.0-.+")
+# pystac loads its extensions with the first migration and counts them as loaded before they are, so that a second one
+# on another thread at that moment would leave an item's extensions as they were (pystac 1.15, extensions/hooks.py).
+_MIGRATION_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -131,9 +135,10 @@ def _current_version(item: dict[str, Any]) -> dict[str, Any]:
     import pystac  # noqa: PLC0415 - only items older than STAC 1.0 need it, and it is slow to import
 
     try:
-        return pystac.Item.from_dict(item, migrate=True, preserve_dict=True).to_dict(
-            include_self_link=False, transform_hrefs=False
-        )
+        with _MIGRATION_LOCK:
+            return pystac.Item.from_dict(item, migrate=True, preserve_dict=True).to_dict(
+                include_self_link=False, transform_hrefs=False
+            )
     except Exception as error:  # noqa: BLE001 - whatever a malformed old item makes pystac raise, the item is at fault
         raise BadContent(
             f"The item of STAC version {stac_version[:20]!r} cannot be brought to STAC 1: "

@@ -1,0 +1,328 @@
+"""The host: loads the app, listens for each of its functions, drains and stops."""
+
+import concurrent.futures
+import json
+import logging
+import time
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from azure.storage.queue import QueueClient, QueueMessage
+
+from local.host.app_settings import AppSettings
+from local.host.blob_trigger import (
+    POISON_QUEUE,
+    BlobFunction,
+    BlobRunner,
+    blob_invocation,
+    concurrency,
+    internal_queue_name,
+)
+from local.host.connections import HOST_CONNECTION, Connections
+from local.host.deadlines import Deadlines
+from local.host.faults import FunctionFault, HostFault
+from local.host.functions import BlobTrigger, Function, QueueTrigger, TimerTrigger, parse_function
+from local.host.host_json import HostJson
+from local.host.host_storage import lock_blob, timer_status_blob
+from local.host.identity_of_host import host_id
+from local.host.message_encoding import encode
+from local.host.options import Options
+from local.host.queue_listener import ListenerOptions, PoisonQueue, Process, QueueListener
+from local.host.queues import poison_name, send_creating
+from local.host.timer_listener import TimerListener, TimerOptions
+from local.host.timer_schedule import Schedule, time_zone
+from local.host.timer_status import TimerMonitor, TimerStatus
+from local.host.trigger_data import BY_HAND, hand_made_queue_invocation, queue_invocation, timer_invocation
+from local.host.worker_process import Invocation, InvocationResult, WorkerSupervisor
+
+_logger = logging.getLogger("Host.Startup")
+
+# Time for the storage calls about messages whose invocation was given up.
+_GIVEN_UP_SECONDS = 3.0
+
+
+class DrainState(StrEnum):
+    """States of `GET /admin/host/drain/status`."""
+
+    DISABLED = "Disabled"
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+
+
+class Listener(Protocol):
+    """What waits for one trigger."""
+
+    def start(self) -> None:
+        """Begin to wait."""
+
+    def stop_receiving(self) -> None:
+        """Start nothing new."""
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until nothing that was started goes on; False when time is up first."""
+
+
+class Host:
+    """One running host of one function app."""
+
+    def __init__(self, app: Path, settings: AppSettings, host_json: HostJson, options: Options) -> None:
+        self.id = host_id(app, settings)
+        self.settings = settings
+        self.host_json = host_json
+        self.options = options
+        self.connections = Connections(settings)
+        self.functions: dict[str, Function] = {}
+        self.errors: dict[str, str] = {}
+        self.draining = False
+        self.deadlines = Deadlines()
+        self.worker = WorkerSupervisor(app, settings, host_json, self.deadlines)
+        self._listeners: list[Listener] = []
+        self._queue_listeners: dict[str, QueueListener] = {}
+        self._blob_functions: dict[str, BlobFunction] = {}
+        self._blob_queue: QueueClient | None = None
+
+    def load(self) -> None:
+        """Start the worker and index the app.
+
+        Raises:
+            HostFault: The app cannot be loaded or has a binding that is not supported.
+        """
+        documents = self.worker.start()
+        functions = [parse_function(document) for document in documents]
+        self.functions = {function.name: function for function in functions}
+        if not functions:
+            _logger.warning("No functions were found in function_app.py.")
+        for document in documents:
+            if document["has_retry"]:
+                _logger.warning("The retry policy of function '%s' has no effect here.", document["name"])
+        for setting in self.host_json.ignored:
+            _logger.warning("The setting '%s' of host.json has no effect here.", setting)
+
+    def start(self) -> None:
+        """Listen for every function; one that cannot be listened for is reported and left out."""
+        for function in self.functions.values():
+            if self.settings.is_disabled(function.name):
+                _logger.info("Function '%s' is disabled", function.name)
+                continue
+            try:
+                self._add_listener(function)
+            except FunctionFault as fault:
+                self.errors[function.name] = str(fault)
+                _logger.error("The '%s' function is in error: %s", function.name, fault)  # noqa: TRY400
+        if self._blob_functions:
+            self._add_blob_listener()
+            self._announce_webhooks()
+        for listener in self._listeners:
+            listener.start()
+        started = [name for name in self.functions if name not in self.errors and not self.settings.is_disabled(name)]
+        _logger.info("Host %s listens for %s functions: %s", self.id, len(started), ", ".join(started))
+
+    def _add_listener(self, function: Function) -> None:
+        match function.trigger:
+            case QueueTrigger():
+                self._add_queue_listener(function, function.trigger)
+            case TimerTrigger():
+                self._add_timer_listener(function, function.trigger)
+            case BlobTrigger():
+                self._add_blob_function(function, function.trigger)
+
+    def _add_queue_listener(self, function: Function, trigger: QueueTrigger) -> None:
+        queues = self.host_json.queues
+        service = self.connections.get(trigger.connection).queue_service()
+        queue_name = self.settings.resolve(trigger.queue_name)
+        queue = service.get_queue_client(queue_name)
+        poison = poison_name(queue.queue_name)
+        poison_queue = service.get_queue_client(poison) if poison else None
+
+        def process(message: QueueMessage, body: bytes) -> "concurrent.futures.Future[bool]":
+            return self.run(queue_invocation(function, trigger.data_type, message, body, queue_name=queue_name))
+
+        options = ListenerOptions(
+            batch_size=queues.batch_size,
+            new_batch_threshold=queues.new_batch_threshold,
+            max_dequeue_count=queues.max_dequeue_count,
+            visibility_timeout=queues.visibility_timeout,
+            max_polling_interval=queues.max_polling_interval,
+            message_encoding=queues.message_encoding,
+            receive_visibility=self.options.receive_visibility,
+        )
+        self._listen_to_queue(queue, options, process, lambda _body: poison_queue)
+
+    def _listen_to_queue(
+        self, queue: QueueClient, options: ListenerOptions, process: Process, poison_queue: PoisonQueue
+    ) -> None:
+        listener = QueueListener(
+            queue,
+            options,
+            self.deadlines,
+            process=process,
+            poison_queue=poison_queue,
+            poisoned=self.queue_written,
+        )
+        self._listeners.append(listener)
+        self._queue_listeners[listener.url] = listener
+
+    def _add_timer_listener(self, function: Function, trigger: TimerTrigger) -> None:
+        schedule = Schedule(self.settings.resolve(trigger.schedule), time_zone(self.settings))
+        service = self.connections.get(HOST_CONNECTION).blob_service()
+        monitored = trigger.use_monitor and schedule.is_monitored()
+        status_blob = timer_status_blob(service, self.id, function.full_name)
+
+        def run(status: TimerStatus | None, past_due: bool) -> "concurrent.futures.Future[bool]":
+            reason = "Timer fired (past due)" if past_due else "Timer fired"
+            return self.run(timer_invocation(function, status, past_due=past_due, reason=reason))
+
+        lock_period = self.options.timer_lock or self.host_json.listener_lock_period
+        options = TimerOptions(
+            run_on_startup=trigger.run_on_startup,
+            lock_period=lock_period,
+            lock_recovery=self.options.timer_lock_recovery or self.host_json.listener_lock_recovery,
+        )
+        self._listeners.append(
+            TimerListener(
+                function.name,
+                schedule,
+                options,
+                lock_blob=lock_blob(service, self.id, function.full_name),
+                monitor=TimerMonitor(status_blob) if monitored else None,
+                run=run,
+            )
+        )
+
+    def _add_blob_function(self, function: Function, trigger: BlobTrigger) -> None:
+        connection = self.connections.get(trigger.connection)
+        blobs = connection.blob_service()
+        resolved = replace(trigger, path=self.settings.resolve(trigger.path))
+        try:
+            queues = connection.queue_service()
+        except FunctionFault:
+            # An identity-based connection may name the blob service alone.
+            queues = self.connections.get(HOST_CONNECTION).queue_service()
+        poison_queue = queues.get_queue_client(POISON_QUEUE)
+        self._blob_functions[function.full_name] = BlobFunction(function, resolved, blobs, poison_queue)
+
+    def _add_blob_listener(self) -> None:
+        queues = self.host_json.queues
+        batch_size, threshold = concurrency(self.host_json.blobs)
+        options = ListenerOptions(
+            batch_size=batch_size,
+            new_batch_threshold=threshold,
+            max_dequeue_count=self.host_json.blobs.poison_blob_threshold,
+            visibility_timeout=0,
+            max_polling_interval=queues.max_polling_interval,
+            message_encoding=queues.message_encoding,
+            receive_visibility=self.options.receive_visibility,
+        )
+        service = self.connections.get(HOST_CONNECTION).queue_service()
+        runner = BlobRunner(self._blob_functions, service.get_queue_client(POISON_QUEUE), self.run)
+        queue = service.get_queue_client(internal_queue_name(self.id))
+        self._listen_to_queue(queue, options, runner.process, runner.poison_queue)
+        self._blob_queue = self.connections.get(HOST_CONNECTION).queue_service().get_queue_client(queue.queue_name)
+
+    def _announce_webhooks(self) -> None:
+        # A key that was given is known to whoever gave it.
+        key = "KEY" if self.options.key_was_given else self.options.blobs_extension_key
+        for name in self._blob_functions:
+            _logger.info("Event Grid endpoint: /runtime/webhooks/blobs?functionName=%s&code=%s", name, key)
+
+    def enqueue_blob_events(self, messages: list[dict[str, str]]) -> None:
+        """Put events on the internal queue, from which the blob functions run.
+
+        Raises:
+            HostFault: No blob function is being listened for.
+            AzureError: Storage does not take them.
+        """
+        if self._blob_queue is None:
+            raise HostFault("This app has no blob-triggered function that could be started.")
+        for message in messages:
+            text = encode(json.dumps(message), self.host_json.queues.message_encoding)
+            send_creating(self._blob_queue, text)
+        self.queue_written(self._blob_queue)
+
+    def run_by_hand(self, function: Function, data: str) -> None:
+        """Run a function once, outside its trigger, without waiting for it.
+
+        Args:
+            function: The function.
+            data: The body of the message of a queue function, the path `container/name` of a blob; timers need none.
+
+        Raises:
+            FunctionFault: The function is in error, or the blob is not there.
+        """
+        if self.settings.is_disabled(function.name):
+            raise FunctionFault(f"The '{function.name}' function is disabled.")
+        if function.name in self.errors:
+            raise FunctionFault(f"The '{function.name}' function is in error: {self.errors[function.name]}")
+        match function.trigger:
+            case QueueTrigger():
+                invocation = hand_made_queue_invocation(function, function.trigger.data_type, data)
+            case TimerTrigger():
+                invocation = timer_invocation(function, None, past_due=False, reason=BY_HAND)
+            case BlobTrigger():
+                found = self._blob_functions[function.full_name]
+                container, _, name = data.partition("/")
+                if not container or not name:
+                    raise FunctionFault(f"The input {data!r} is no path of a blob; write 'container/name'.")
+                made = blob_invocation(found, found.blobs.get_blob_client(container, name), BY_HAND)
+                if made is None:
+                    raise FunctionFault(f"There is no blob {data}.")
+                invocation = made
+        self.run(invocation)
+
+    def run(self, invocation: Invocation) -> "concurrent.futures.Future[bool]":
+        """Start an invocation; the future says whether it succeeded."""
+        succeeded: concurrent.futures.Future[bool] = concurrent.futures.Future()
+
+        def ended(result: "concurrent.futures.Future[InvocationResult]") -> None:
+            succeeded.set_result(result.result().succeeded)
+
+        self.worker.invoke(invocation).add_done_callback(ended)
+        return succeeded
+
+    def queue_written(self, queue: QueueClient) -> None:
+        """Wake the listener of a queue that this host has just put a message on."""
+        listener = self._queue_listeners.get(queue.url)
+        if listener is not None:
+            listener.wake()
+
+    def drain(self) -> None:
+        """Start nothing new; what runs goes on to its end."""
+        self.draining = True
+        for listener in self._listeners:
+            listener.stop_receiving()
+
+    @property
+    def drain_state(self) -> DrainState:
+        """How far a drain has come."""
+        if not self.draining:
+            return DrainState.DISABLED
+        return DrainState.IN_PROGRESS if self.worker.in_flight else DrainState.COMPLETED
+
+    def stop(self) -> None:
+        """Drain, wait for what runs up to the limit, then end the worker."""
+        self.drain()
+        end = time.monotonic() + self.options.shutdown_limit
+        for listener in self._listeners:
+            listener.wait_until_idle(max(0.0, end - time.monotonic()))
+        left = self.worker.in_flight
+        if left:
+            _logger.warning("%s invocations did not end in time; they are given up.", left)
+        self.worker.stop()
+        # What was given up counts as failed, so its messages become visible again.
+        for listener in self._listeners:
+            listener.wait_until_idle(_GIVEN_UP_SECONDS)
+        self.deadlines.stop()
+
+
+def check_host_storage(connections: Connections) -> None:
+    """Make sure that the host's own storage is set.
+
+    Raises:
+        HostFault: It is not.
+    """
+    try:
+        connections.get(HOST_CONNECTION)
+    except FunctionFault as fault:
+        raise HostFault(f"The host needs storage of its own. {fault}") from None
