@@ -86,12 +86,15 @@ def _configure(body: bytes, app: Clients) -> None:
     try:
         live = app.geocatalog.get_collection(wanted.collection)
         if live is None:
-            _create(wanted, message, app)
+            is_done = _create(wanted, message, app)
         else:
             records, digest = _apply(wanted, live, app)
             _record(wanted, message, records, app, thumbnail_digest=digest)
+            is_done = True
     finally:
         _release(wanted.collection, owner, app)
+    if not is_done:
+        _come_back(message, app)
 
 
 # What is wanted
@@ -141,9 +144,7 @@ def _claim(collection: str, app: Clients) -> str:
     now = app.now()
     claimed_until = row.get("claimed_until")
     if claimed_until and claimed_until > now:
-        raise Unavailable(
-            f"Collection {collection} is being configured by another message.", retry_after=claimed_until - now
-        )
+        raise Unavailable(f"Collection {collection} is being configured by another message.")
     etag = str(getattr(row, "metadata", {}).get("etag", "")) if row else ""
     owner = uuid.uuid4().hex
     try:
@@ -163,8 +164,12 @@ def _release(collection: str, owner: str, app: Clients) -> None:
 # Creating
 
 
-def _create(wanted: WantedCollection, message: CollectionMessage, app: Clients) -> None:
-    """Has the collection created, or looks how that stands, and sends the message back."""
+def _create(wanted: WantedCollection, message: CollectionMessage, app: Clients) -> bool:
+    """Has the collection created, or looks how that stands.
+
+    Returns:
+        Whether the message has come to its end, because the collection was refused.
+    """
     row = app.status.get_collection(wanted.collection)
     operation_id = row.get("creating_operation")
     if operation_id:
@@ -182,13 +187,16 @@ def _create(wanted: WantedCollection, message: CollectionMessage, app: Clients) 
         except BadContent as error:
             refused = {Part.DEFINITION: PartRecord(PartState.REFUSED, error.message)}
             _record(wanted, message, refused, app, thumbnail_digest="")
-            return
+            return True
         app.status.merge_collection(wanted.collection, {"creating_operation": made or ""})
         log.info("Collection %s is being created (operation %s)", wanted.collection, made)
+    return False
+
+
+def _come_back(message: CollectionMessage, app: Clients) -> None:
     again = {"attempt": message.attempt or 0, "retry_since": format_timestamp(message.retry_since or app.now())}
-    app.queues.send(
-        QueueName.COLLECTIONS, dump_message(message) | again, delay=_CREATION_CHECK * app.settings.time_scale
-    )
+    delay = max(_CREATION_CHECK * app.settings.time_scale, timedelta(seconds=1))
+    app.queues.send(QueueName.COLLECTIONS, dump_message(message) | again, delay=delay)
 
 
 # Applying

@@ -149,6 +149,11 @@ class GeoCatalog:
             files={"file": (name, content, media_type)},
         )
 
+    def get_thumbnail(self, collection: str) -> bytes | None:
+        """Reads the thumbnail of a collection; None where it has none."""
+        response = self._get(f"/stac/collections/{_part(collection)}/thumbnail")
+        return response.content if response.status_code == HTTPStatus.OK else None
+
     def get_configuration(self, collection: str, part: str) -> Any:  # noqa: ANN401 - a list or an object, by part
         """Reads a part of a collection's configuration, such as `render-options`; None where there is none."""
         response = self._get(f"/stac/collections/{_part(collection)}/configurations/{part}")

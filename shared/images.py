@@ -25,15 +25,36 @@ def read_thumbnail(thumbnail: Thumbnail, hrefs: HrefReader, *, trusted: bool) ->
         BadContent: it is not a PNG, JPEG or WebP image, or too large.
         Unavailable: its host does not answer.
     """
+    if thumbnail.href is None:
+        return decode_image(thumbnail.data or "")
     try:
-        if thumbnail.href is not None:
-            content = hrefs.read_all(thumbnail.href, limit=MAX_THUMBNAIL_BYTES, trusted=trusted)
-        else:
-            content = base64.b64decode(thumbnail.data or "", validate=True)
+        return image_of(hrefs.read_all(thumbnail.href, limit=MAX_THUMBNAIL_BYTES, trusted=trusted))
     except BadMessage as error:
         raise BadContent(f"The thumbnail: {error.message}", code=error.code) from None
+
+
+def decode_image(data: str) -> Image:
+    """Reads an image that stands in a message.
+
+    Args:
+        data: the file in base64.
+
+    Raises:
+        BadContent: it is not base64, not a PNG, JPEG or WebP image, or too large.
+    """
+    try:
+        content = base64.b64decode(data, validate=True)
     except ValueError:
         raise BadContent("The thumbnail's data is not base64.", code=ErrorCode.CONFIGURATION_REFUSED) from None
+    return image_of(content)
+
+
+def image_of(content: bytes) -> Image:
+    """Checks that a file is an image GeoCatalog can show.
+
+    Raises:
+        BadContent: it is not a PNG, JPEG or WebP image, or too large.
+    """
     if len(content) > MAX_THUMBNAIL_BYTES:
         raise BadContent(
             f"The thumbnail is larger than {MAX_THUMBNAIL_BYTES:,} bytes.", code=ErrorCode.CONFIGURATION_REFUSED

@@ -30,20 +30,34 @@ def item_validator() -> jsonschema_rs.Validator:
     Raises:
         ModuleNotFoundError: pystac is not installed.
     """
-    # The files are read without importing pystac, which is slow to import.
-    spec = importlib.util.find_spec("pystac")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("pystac is not installed; install requirements.txt")
-    root = Path(spec.submodule_search_locations[0], "validation", "jsonschemas")
-    schemas: dict[str, Any] = {
-        base + path.name: read_json(path.read_bytes())
-        for folder, base in _BASE_URIS.items()
-        for path in (root / folder).glob("*.json")
-    }
-    uri = _BASE_URIS[f"stac-spec/{_VERSION}"] + "item.json"
+    schemas = bundled_schemas()
+    uri = schema_uri("item.json")
     item_schema = schemas[uri]
     core = item_schema["definitions"]["core"]["allOf"][2]
     core["properties"]["stac_version"] = {"type": "string", "pattern": r"^1\.\d+\.\d+$"}
     del core["allOf"][0]["else"]
     registry = jsonschema_rs.Registry(list(schemas.items()))
     return jsonschema_rs.validator_for(item_schema, registry=registry, base_uri=uri, offline=True, mask=MASK)
+
+
+def bundled_schemas() -> dict[str, Any]:
+    """Reads the STAC core and GeoJSON schemas that pystac ships, by their addresses.
+
+    Raises:
+        ModuleNotFoundError: pystac is not installed.
+    """
+    # The files are read without importing pystac, which is slow to import.
+    spec = importlib.util.find_spec("pystac")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("pystac is not installed; install requirements.txt")
+    root = Path(spec.submodule_search_locations[0], "validation", "jsonschemas")
+    return {
+        base + path.name: read_json(path.read_bytes())
+        for folder, base in _BASE_URIS.items()
+        for path in (root / folder).glob("*.json")
+    }
+
+
+def schema_uri(name: str) -> str:
+    """Returns the address of a core schema, such as `collection.json`."""
+    return _BASE_URIS[f"stac-spec/{_VERSION}"] + name

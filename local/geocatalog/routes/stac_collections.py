@@ -1,0 +1,143 @@
+"""Routes of collections and their thumbnails."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from local.geocatalog.accepted import accept
+from local.geocatalog.bodies import read_json
+from local.geocatalog.catalog import Catalog, catalog_of
+from local.geocatalog.collections import (
+    Collection,
+    check_assets_for_create,
+    check_assets_for_replace,
+    new_container_name,
+    stored_document,
+)
+from local.geocatalog.configurations import DEFAULT_MOSAIC, Configuration
+from local.geocatalog.errors import (
+    IngestionError,
+    IngestionErrorCode,
+    RequestError,
+    RequestErrorCode,
+    not_found,
+)
+from local.geocatalog.operations import Operation, OperationType
+from local.geocatalog.responses import json_response, origin_of
+from local.geocatalog.rules import check_collection, check_same_id
+from local.geocatalog.signing import parse_minutes, parse_sign
+
+
+async def _show(request: Request, collections: list[Collection]) -> list[dict[str, object]]:
+    catalog = catalog_of(request)
+    documents = [collection.to_dict(origin_of(request)) for collection in collections]
+    minutes = parse_minutes(request.query_params.get("duration"))
+    if parse_sign(request.query_params.get("sign")):
+        await catalog.signer.sign_assets(documents, [collection.id for collection in collections], minutes)
+    return documents
+
+
+async def list_collections(request: Request) -> Response:
+    """Serve `GET /stac/collections`."""
+    root = f"{origin_of(request)}/stac"
+    links = [
+        {"rel": "root", "type": "application/json", "href": f"{root}/"},
+        {"rel": "parent", "type": "application/json", "href": f"{root}/"},
+        {"rel": "self", "type": "application/json", "href": f"{root}/collections"},
+    ]
+    documents = await _show(request, catalog_of(request).collections.list())
+    return json_response({"collections": documents, "links": links})
+
+
+async def get_collection(request: Request) -> Response:
+    """Serve `GET /stac/collections/{cid}`."""
+    collection = catalog_of(request).collections.get(request.path_params["cid"])
+    return json_response((await _show(request, [collection]))[0])
+
+
+async def create_collection(request: Request) -> Response:
+    """Serve `POST /stac/collections`."""
+    catalog = catalog_of(request)
+    body = check_collection(await read_json(request))
+    check_assets_for_create(body)
+    _check_is_free(catalog, body["id"])
+
+    async def work(operation: Operation) -> None:
+        if catalog.collections.has(operation.collection_id):
+            message = f"Collection '{operation.collection_id}' already exists"
+            raise IngestionError(IngestionErrorCode.GENERIC_INGESTION_ERROR, message)
+        configuration = Configuration()
+        if catalog.behavior.settings.decisions.default_mosaic:
+            configuration.mosaics["default"] = dict(DEFAULT_MOSAIC)
+        container = new_container_name(operation.collection_id)
+        await catalog.threads.run(catalog.storage.create_container, container)
+        catalog.collections.put(Collection(stored_document(body), configuration, container))
+
+    return accept(request, Operation(OperationType.ADD_COLLECTION, body["id"]), work)
+
+
+def _check_is_free(catalog: Catalog, collection_id: str) -> None:
+    settings = catalog.behavior.settings
+    age = catalog.collections.seconds_since_delete(collection_id)
+    if age is not None and age < settings.recreate_after_delete_seconds:
+        raise RequestError(
+            409, RequestErrorCode.CONFLICT, f"Collection '{collection_id}' is being deleted; try again later."
+        )
+    is_taken = catalog.collections.has(collection_id) or catalog.operations.open_of(
+        collection_id, OperationType.ADD_COLLECTION
+    )
+    if is_taken and settings.decisions.duplicate_collection == 409:  # noqa: PLR2004 - HTTP's Conflict
+        raise RequestError(409, RequestErrorCode.RESOURCE_EXISTS, f"Collection '{collection_id}' already exists.")
+
+
+async def replace_collection(request: Request) -> Response:
+    """Serve `PUT /stac/collections/{cid}`."""
+    collection = catalog_of(request).collections.get(request.path_params["cid"])
+    body = check_collection(await read_json(request))
+    fault = check_same_id(body, collection.id, "collection")
+    if fault is not None:
+        raise fault
+    check_assets_for_replace(collection, body)
+    collection.document = stored_document(body)
+    collection.touch()
+    return json_response(collection.to_dict(origin_of(request)))
+
+
+async def delete_collection(request: Request) -> Response:
+    """Serve `DELETE /stac/collections/{cid}`."""
+    catalog = catalog_of(request)
+    collection = catalog.collections.get(request.path_params["cid"])
+
+    async def work(operation: Operation) -> None:
+        if not catalog.collections.has(operation.collection_id):
+            message = f"Collection '{operation.collection_id}' does not exist"
+            raise IngestionError(IngestionErrorCode.COLLECTION_DOES_NOT_EXIST, message)
+        catalog.collections.remove(operation.collection_id)
+        catalog.items.remove_all(operation.collection_id)
+        catalog.definitions.remove_all(operation.collection_id)
+        await catalog.threads.run(catalog.storage.delete_container, collection.container)
+
+    return accept(request, Operation(OperationType.DELETE_COLLECTION, collection.id), work)
+
+
+async def get_thumbnail(request: Request) -> Response:
+    """Serve `GET /stac/collections/{cid}/thumbnail`."""
+    catalog = catalog_of(request)
+    collection = catalog.collections.get(request.path_params["cid"])
+    asset = collection.assets.get("thumbnail")
+    content = (
+        None if asset is None else await catalog.threads.run(catalog.storage.download, collection.container, asset.blob)
+    )
+    if asset is None or content is None:
+        raise not_found(f"Thumbnail not found for collection '{collection.id}'")
+    return Response(content, media_type=str(asset.document.get("type") or "image/png"))
+
+
+ROUTES = [
+    Route("/stac/collections", list_collections, methods=["GET"]),
+    Route("/stac/collections", create_collection, methods=["POST"]),
+    Route("/stac/collections/{cid}", get_collection, methods=["GET"]),
+    Route("/stac/collections/{cid}", replace_collection, methods=["PUT"]),
+    Route("/stac/collections/{cid}", delete_collection, methods=["DELETE"]),
+    Route("/stac/collections/{cid}/thumbnail", get_thumbnail, methods=["GET"]),
+]
