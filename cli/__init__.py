@@ -1,0 +1,1 @@
+"""The `geocatalog` command for producers and operators."""

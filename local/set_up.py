@@ -1,7 +1,9 @@
 """Sets up everything that the project needs into `.venv`, with nothing but Python's standard library.
 
-Run by `make setup` with the machine's own Python, so it must start on any Python 3.
+Run by `make setup` with the machine's own Python, whatever its version.
 """
+
+from __future__ import annotations
 
 import hashlib
 import os
@@ -9,18 +11,20 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 OLDEST, NEWEST = (3, 11), (3, 13)
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-VENV = os.path.join(ROOT, ".venv")
-STAMP = os.path.join(VENV, "set-up")
-INPUTS = ("requirements.txt", "pyproject.toml", os.path.join("local", "azurite.py"), os.path.join("local", "set_up.py"))
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "set-up"
+INPUTS = ("requirements.txt", "pyproject.toml", "local/azurite.py", "local/set_up.py")
 
 # Microsoft's own Python runtime of the Functions host. It declares Python 3.13 and runs on 3.11 and 3.12 too, which pip
 # takes only on its command line.
 RUNTIME = ("azure-functions-runtime==1.3.0", "azurefunctions-extensions-base==1.2.0")
 
-PLAN = """Setting up in {venv} (nothing is installed outside the project):
+PLAN = """Setting up in .venv (nothing is installed outside the project):
   - a virtual environment of Python {version}
   - the app's and its tools' Python packages       about 350 MB
   - Azurite, Microsoft's storage emulator, by npm  about 250 MB
@@ -28,86 +32,75 @@ PLAN = """Setting up in {venv} (nothing is installed outside the project):
 It takes one to three minutes, once."""
 
 
-def main():
+def main() -> None:
     """Sets up what is missing; does nothing where all is in place."""
-    python = find_python()
     if is_done():
         return
-    print(PLAN.format(venv=os.path.relpath(VENV), version="{}.{}".format(*version_of(python))), flush=True)
-    started = time.time()
-    if os.path.exists(STAMP):
-        os.remove(STAMP)
-    if not os.path.exists(venv_python()) or version_of(venv_python()) is None:
+    python = find_python()
+    say(PLAN.format(version=".".join(map(str, version_of(python) or ()))))
+    started = time.monotonic()
+    STAMP.unlink(missing_ok=True)
+    if version_of(str(PYTHON)) is None:
         shutil.rmtree(VENV, ignore_errors=True)
-        run(
-            [python, "-m", "venv", VENV],
-            "Python could not make a virtual environment; on Debian and Ubuntu install the package python3-venv",
-        )
-    pip = [venv_python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    network = "pip could not install the project's packages; is the package registry reachable?"
-    run([*pip, "--editable", ROOT + "[cli,local,dev]"], network)
-    run([*pip, "--ignore-requires-python", "--no-deps", *RUNTIME], network)
-    run([venv_python(), "-m", "local.azurite", "--install"], "Azurite could not be installed")
-    with open(STAMP, "w") as stamp:
-        stamp.write(fingerprint())
-    print("Set up in {:.0f} s.".format(time.time() - started), flush=True)
+        without_venv = "Python could not make a virtual environment; on Debian and Ubuntu install package python3-venv"
+        run([python, "-m", "venv", str(VENV)], without_venv)
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    without_network = "pip could not install the project's packages; is the package registry reachable?"
+    run([*pip, "--editable", f"{ROOT}[cli,local,dev]"], without_network)
+    run([*pip, "--ignore-requires-python", "--no-deps", *RUNTIME], without_network)
+    run([str(PYTHON), "-m", "local.azurite", "--install"], "Azurite could not be installed")
+    STAMP.write_text(fingerprint(), encoding="utf-8")
+    say(f"Set up in {time.monotonic() - started:.0f} s.")
 
 
-def find_python():
+def find_python() -> str:
     """Returns a Python of a version that the project runs on: this one, or one on PATH."""
-    candidates = [sys.executable]
-    candidates += [shutil.which("python3.{}".format(minor)) for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
-    for candidate in candidates:
+    named = (shutil.which(f"python3.{minor}") for minor in range(NEWEST[1], OLDEST[1] - 1, -1))
+    for candidate in (sys.executable, *named):
         version = version_of(candidate) if candidate else None
-        if version and OLDEST <= version <= NEWEST:
+        if candidate and version and OLDEST <= version <= NEWEST:
             return candidate
+    oldest, newest, found = (".".join(map(str, version)) for version in (OLDEST, NEWEST, sys.version_info[:2]))
     sys.exit(
-        "This needs Python {}.{} to {}.{} and found {}.{}; install one, or name it: make PYTHON=/path/to/python3.13".format(
-            *OLDEST, *NEWEST, *sys.version_info[:2]
-        )
+        f"This needs Python {oldest} to {newest} and found {found}; install one, or name it: make PYTHON=/path"
     )
 
 
-def version_of(python):
+def version_of(python: str) -> tuple[int, ...] | None:
     """Returns the version of a Python as (major, minor); None where it does not run."""
+    asked = [python, "-c", "import sys; print(*sys.version_info[:2])"]
     try:
-        said = subprocess.run(
-            [python, "-c", "import sys; print(*sys.version_info[:2])"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=60, check=True,
-        )  # fmt: skip
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return tuple(int(part) for part in said.stdout.split())
+    return tuple(map(int, said.stdout.split()))
 
 
-def is_done():
+def is_done() -> bool:
     """Tells whether everything is in place for these very files."""
-    if not os.path.exists(STAMP) or version_of(venv_python()) is None:
-        return False
-    with open(STAMP) as stamp:
-        return stamp.read() == fingerprint()
+    return STAMP.exists() and STAMP.read_text(encoding="utf-8") == fingerprint() and version_of(str(PYTHON)) is not None
 
 
-def fingerprint():
+def fingerprint() -> str:
     """Returns a digest of what decides what is installed, and where: a moved folder is set up anew."""
-    digest = hashlib.sha256(ROOT.encode())
-    for name in INPUTS:
-        with open(os.path.join(ROOT, name), "rb") as file:
-            digest.update(file.read())
-    return digest.hexdigest()
+    contents = (ROOT.joinpath(name).read_bytes() for name in INPUTS)
+    return hashlib.sha256(b"\n".join([str(ROOT).encode(), *contents])).hexdigest()
 
 
-def venv_python():
-    """Returns the path of the virtual environment's Python."""
-    return os.path.join(VENV, "Scripts", "python.exe") if os.name == "nt" else os.path.join(VENV, "bin", "python")
-
-
-def run(command, failure):
-    """Runs one step; where it fails, says what failed, its last words, and what to do."""
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def run(command: list[str], failure: str) -> None:
+    """Runs one step; where it fails, says what failed, its last words, and ends."""
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
+    )
     if done.returncode:
-        said = done.stdout.decode(errors="replace").strip()
-        sys.exit("{}.\n{}".format(failure.rstrip("."), "\n".join(said.splitlines()[-15:])))
+        last_words = "\n".join(done.stdout.strip().splitlines()[-15:])
+        sys.exit(f"{failure.rstrip('.')}.\n{last_words}")
+
+
+def say(text: str) -> None:
+    """Tells the user, at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Collections as code: files that say how a collection should be."""

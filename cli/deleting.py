@@ -1,0 +1,145 @@
+"""`geocatalog delete`: sends deletions and waits until each is done."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from cli.rows.rejections import rejections
+from cli.waiting import wait_for
+from shared.clients import Clients
+from shared.errors import IngestionError
+from shared.ids import check_collection_id, check_item_id
+from shared.messages import QueueName
+from shared.operations import read_outcome
+from shared.status_rows import ITEM_PREFIX, TERMINAL, ItemStatus, OperationKind
+
+# Up to so many rows are read one by one; above, one query over the collection is quicker.
+_FEW = 20
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What became of the deletions.
+
+    Attributes:
+        deleted: ids of items that are gone.
+        failed: why others are not, by id.
+        waiting: ids of those that were not done in time, or not waited for.
+    """
+
+    deleted: list[str]
+    failed: dict[str, str]
+    waiting: list[str]
+
+
+def delete_items(collection: str, item_ids: list[str], app: Clients, *, waits: bool, seconds: float) -> Deleted:
+    """Sends one deletion per item, and waits for their outcomes.
+
+    Args:
+        collection: id of the collection.
+        item_ids: ids of the items.
+        app: the clients.
+        waits: whether to wait.
+        seconds: how long.
+
+    Raises:
+        BadMessage: an id is not one GeoCatalog takes; nothing was sent.
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    """
+    check_collection_id(collection)
+    for item_id in item_ids:
+        check_item_id(item_id)
+    mark = uuid.uuid4().hex
+    for item_id in item_ids:
+        message = {"collection": collection, "id": item_id, "correlation_id": mark}
+        app.queues.send(QueueName.DELETIONS, message)
+    if not waits:
+        return Deleted([], {}, item_ids)
+    done: dict[str, tuple[ItemStatus, str]] = {}
+
+    def look() -> bool | None:
+        done.update(_ended(collection, [item_id for item_id in item_ids if item_id not in done], mark, app))
+        return True if len(done) == len(item_ids) else None
+
+    wait_for(look, what=f"{len(item_ids):,} deletions", seconds=seconds)
+    return Deleted(
+        deleted=[item_id for item_id, (status, _) in done.items() if status is ItemStatus.DELETED],
+        failed={item_id: why for item_id, (status, why) in done.items() if status is not ItemStatus.DELETED},
+        waiting=[item_id for item_id in item_ids if item_id not in done],
+    )
+
+
+def _ended(collection: str, item_ids: list[str], mark: str, app: Clients) -> dict[str, tuple[ItemStatus, str]]:
+    columns = ["RowKey", "status", "correlation_id", "error_code", "error_message"]
+    if len(item_ids) <= _FEW:
+        rows = [app.status.read(collection, ITEM_PREFIX + item_id) for item_id in item_ids]
+    else:
+        wanted = {ITEM_PREFIX + item_id for item_id in item_ids}
+        rows = [
+            row for row in app.status.query_prefix(collection, ITEM_PREFIX, select=columns) if row["RowKey"] in wanted
+        ]
+    return {
+        str(row["RowKey"]).removeprefix(ITEM_PREFIX): (
+            ItemStatus(row["status"]),
+            f"{row.get('error_code') or ''} {row.get('error_message') or ''}".strip(),
+        )
+        for row in rows
+        if row is not None and row.get("correlation_id") == mark and row["status"] in TERMINAL
+    }
+
+
+def delete_collection(collection: str, app: Clients, *, waits: bool, seconds: float) -> str | None:
+    """Sends the deletion of a whole collection, and waits for its outcome.
+
+    Args:
+        collection: id of the collection.
+        app: the clients.
+        waits: whether to wait.
+        seconds: how long.
+
+    Returns:
+        None where it is done (or was not waited for); otherwise why it is not, in a sentence.
+
+    Raises:
+        BadMessage: the id is not one GeoCatalog takes; nothing was sent.
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    """
+    check_collection_id(collection)
+    mark = uuid.uuid4().hex
+    before = app.status.get_collection(collection).get("deleted_at")
+    sent_at = app.now()
+    app.queues.send(QueueName.DELETIONS, {"collection": collection, "confirm": collection, "correlation_id": mark})
+    if not waits:
+        return None
+    seen: set[str] = set()
+
+    def look() -> str | None:
+        open_now = {
+            operation.operation_id
+            for operation in app.status.open_operations(collection)
+            if operation.kind is OperationKind.DELETE_COLLECTION and operation.correlation_id == mark
+        }
+        ended = seen - open_now
+        seen.update(open_now)
+        if app.status.get_collection(collection).get("deleted_at") != before:
+            return ""
+        if ended:
+            return _why(ended.pop(), app)
+        return rejections(QueueName.DELETIONS, [mark], app, since=sent_at).get(mark)
+
+    found = wait_for(look, what=f"the deletion of {collection}", seconds=seconds)
+    if found is None:
+        return f"Not done within {seconds:.0f} s; it goes on by itself. Is the app running? See geocatalog status."
+    return found or None
+
+
+def _why(operation_id: str, app: Clients) -> str:
+    reason: Any = None
+    try:
+        operation = app.geocatalog.get_operation(operation_id)
+        reason = read_outcome(operation).message if operation else None
+    except IngestionError as error:
+        reason = error.message
+    return (
+        f"GeoCatalog did not delete the collection: {reason or 'it gave no reason'} Look at operation {operation_id}."
+    )

@@ -1,0 +1,81 @@
+"""Runs `geocatalog doctor`: every check, and what to do for each fault."""
+
+import time
+from collections.abc import Iterator
+
+import typer
+from azure.core.exceptions import AzureError
+
+from cli.connection import connect, has_geocatalog, has_storage
+from cli.doctor.findings import Finding, Verdict, fault
+from cli.doctor.machine import check_clock, check_settings, check_versions
+from cli.doctor.service import check_geocatalog, check_sources
+from cli.doctor.storage import check_storage, check_work, storage_host
+from cli.faults import ExitCode, sentence_of
+from cli.output import note, say, write_json
+from cli.waiting import wait_for
+from shared.errors import IngestionError
+
+_SIGNS = {Verdict.OK: "ok     ", Verdict.WARNING: "warning", Verdict.FAULT: "FAULT  "}
+
+
+def run(*, waits: bool, seconds: float, as_json: bool) -> None:
+    """Checks everything, and ends with the exit code.
+
+    Args:
+        waits: whether to check again until no fault is left, such as a role that does not act yet.
+        seconds: how long to wait.
+        as_json: whether to print JSON.
+
+    Raises:
+        typer.Exit: a fault is left.
+    """
+    started = time.monotonic()
+    findings = list(_check())
+    if waits and _faults(findings):
+        if not as_json:
+            for finding in _faults(findings):
+                note(f"Waiting: {finding.check}: {finding.detail}. {finding.remedy}")
+        again = wait_for(_healthy, what="the set-up to be as it should", seconds=seconds - time.monotonic() + started)
+        findings = again or list(_check())
+    if as_json:
+        write_json({"healthy": not _faults(findings), "findings": [vars(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            say(f"{_SIGNS[finding.verdict]}  {finding.check}: {finding.detail}")
+            if finding.remedy:
+                say(f"         What to do: {finding.remedy}")
+    if _faults(findings):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _faults(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.verdict is Verdict.FAULT]
+
+
+def _healthy() -> list[Finding] | None:
+    findings = list(_check())
+    return None if _faults(findings) else findings
+
+
+def _check() -> Iterator[Finding]:
+    yield from check_versions()
+    settings, findings = check_settings()
+    yield from findings
+    if settings is None and not has_geocatalog() and not has_storage():
+        return
+    try:
+        app = connect(needs_geocatalog=False, needs_storage=False)
+    except IngestionError:
+        return  # told by the check of the settings
+    if has_storage():
+        yield from check_clock(storage_host(app), "the ingestion storage")
+        yield from check_storage(app)
+        try:
+            yield from check_work(app)
+            yield from check_sources(app)
+        except AzureError as error:
+            yield fault("work", sentence_of(error) or type(error).__name__, "Mend the faults of the storage first.")
+    if has_geocatalog():
+        yield from check_clock(app.settings.geocatalog_url, "GeoCatalog")
+        yield from check_geocatalog(app)

@@ -1,0 +1,124 @@
+"""The `geocatalog` command: for producers who send items, and for operators who look after the ingestion."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.commands import catalog, collections, doctor, enqueue, items, local, operations, sources, status
+from cli.environment import load_environment
+from cli.faults import ExitCode, sentence_of
+
+PROGRAM = "geocatalog"
+DEBUG = "--debug"
+
+app = typer.Typer(
+    name=PROGRAM,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only --version needs it
+
+        typer.echo(f"{PROGRAM} {version('geocatalog-ingestion')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    *,
+    env_file: Annotated[
+        Path | None, typer.Option("--env-file", help="File of settings, NAME=value. Default: .local/env.")
+    ] = None,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Fill and look after a Microsoft Planetary Computer Pro GeoCatalog.
+
+    Settings come from the environment (GEOCATALOG_URL, INGEST_STORAGE, …), or from the env file of a local stack.
+
+    Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted.
+    """
+    del debug, version  # main and the callback have looked at them
+    load_environment(env_file)
+
+
+SENDING, FOLLOWING, COLLECTIONS, CATALOG, OPERATING = "Send", "Follow", "Collections", "GeoCatalog", "Operate"
+
+app.command(rich_help_panel=SENDING)(enqueue.enqueue)
+app.command(rich_help_panel=COLLECTIONS)(collections.validate)
+app.command(rich_help_panel=COLLECTIONS)(collections.plan)
+app.command(rich_help_panel=COLLECTIONS)(collections.diff)
+app.command(rich_help_panel=COLLECTIONS)(collections.apply)
+app.command(rich_help_panel=COLLECTIONS)(collections.export)
+app.command(rich_help_panel=FOLLOWING)(status.status)
+app.command(rich_help_panel=FOLLOWING)(status.watch)
+app.command(rich_help_panel=FOLLOWING)(items.items)
+app.command(rich_help_panel=FOLLOWING)(items.show)
+app.command(rich_help_panel=FOLLOWING)(items.failures)
+app.command(rich_help_panel=FOLLOWING)(items.replay)
+app.command(rich_help_panel=FOLLOWING)(items.resume)
+app.command(rich_help_panel=CATALOG)(catalog.search)
+app.command(rich_help_panel=CATALOG)(catalog.download)
+app.command(rich_help_panel=CATALOG)(catalog.delete)
+app.command(rich_help_panel=OPERATING)(operations.cancel)
+app.command(rich_help_panel=OPERATING)(operations.report)
+app.add_typer(sources.app, name="sources", rich_help_panel=OPERATING)
+app.command(rich_help_panel=OPERATING)(doctor.doctor)
+app.command(rich_help_panel=OPERATING)(doctor.explain)
+app.add_typer(local.app, name="local", rich_help_panel=OPERATING)
+
+
+def main() -> None:
+    """Runs the command with the arguments of the process, and ends the process with its exit code."""
+    # Taken wherever it stands, also after the command, where people put it when something has failed.
+    arguments = [argument for argument in sys.argv[1:] if argument != DEBUG]
+    is_debug = len(arguments) < len(sys.argv) - 1
+    try:
+        code = app(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        _tell("Interrupted.")
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone, such as `head`; what is still to be written goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001 - the last place where an error can be explained
+        code = _explain(error, is_debug=is_debug)
+    sys.exit(code if isinstance(code, int) else ExitCode.DONE)
+
+
+def _explain(error: Exception, *, is_debug: bool) -> int:
+    if is_debug:
+        traceback.print_exception(error)
+    if isinstance(error, typer.TyperException):
+        if not error.format_message():  # help was shown in place of a missing command
+            return ExitCode.USAGE
+        command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
+        _tell(f"{error.format_message().rstrip('.')}. See {command} --help.")
+        return error.exit_code
+    sentence = sentence_of(error)
+    if sentence is None:
+        shown = " ".join(str(error).split())[:300]
+        sentence = f"Unexpected {type(error).__name__}: {shown} Run it again with {DEBUG} to see where."
+    _tell(sentence)
+    return int(getattr(error, "exit_code", ExitCode.FAILED))
+
+
+def _tell(sentence: str) -> None:
+    sys.stderr.write(f"{PROGRAM}: {sentence}\n")
+
+
+if __name__ == "__main__":
+    main()

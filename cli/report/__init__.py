@@ -1,0 +1,1 @@
+"""`geocatalog report`: one self-contained page on how the ingestion stands."""

@@ -1,0 +1,1 @@
+"""Reads the tables `status`, `deadletters` and `sources` for people and programs."""

@@ -1,0 +1,158 @@
+"""Counts items by state, open operations, queue depths and dead letters: the state of the ingestion at a glance."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+
+from shared.clients import Clients
+from shared.provision import QUEUES
+from shared.status_rows import ITEM_PREFIX, ItemStatus
+
+_MOMENTS = ("claimed_at", "submitted_at", "finished_at")
+
+
+@dataclass
+class CollectionCounts:
+    """How the items of one collection stand.
+
+    Attributes:
+        items: number of items by state; every state is there.
+        open_operations: operations that GeoCatalog works on.
+        stalled: those of them that are past OPERATION_DEADLINE.
+        oldest_open: when the oldest of them was submitted.
+        newest_datetime: the latest datetime of an ingested item, RFC 3339.
+    """
+
+    items: dict[str, int] = field(default_factory=lambda: {status.value: 0 for status in ItemStatus})
+    open_operations: int = 0
+    stalled: int = 0
+    oldest_open: dt.datetime | None = None
+    newest_datetime: str | None = None
+
+
+@dataclass
+class Overview:
+    """How everything stands.
+
+    Attributes:
+        collections: counts by collection.
+        queues: approximate number of messages by queue, delayed ones included.
+        deadletters: number of dead letters.
+        elsewhere: number of items by state that were left out of the counts.
+    """
+
+    collections: dict[str, CollectionCounts]
+    queues: dict[str, int]
+    deadletters: int
+    elsewhere: Counter[str]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Number of items by state, of all collections."""
+        total = {status.value: 0 for status in ItemStatus}
+        for counts in self.collections.values():
+            for state, count in counts.items.items():
+                total[state] += count
+        return total
+
+
+def read_overview(
+    app: Clients, *, collections: Iterable[str] | None = None, correlation_id: str | None = None
+) -> Overview:
+    """Counts everything.
+
+    Args:
+        app: the clients.
+        collections: ids of the collections to count; None for all.
+        correlation_id: counts only what carries this mark; None for all.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    """
+    named = set(collections or ())
+    counted = {name: CollectionCounts() for name in named}
+    elsewhere: Counter[str] = Counter()
+    # The queues first: what leaves them while the rows are read is then seen in both, not in neither.
+    queues = queue_depths(app)
+    for name in app.status.partitions():
+        counts = CollectionCounts()
+        is_wanted = name in named or not named
+        is_there = _count(name, counts, app, correlation_id if is_wanted else _NOTHING, elsewhere)
+        if is_wanted and (is_there or named):
+            counted[name] = counts
+    return Overview(counted, queues, sum(1 for _ in app.deadletters.rows(select=["RowKey"])), elsewhere)
+
+
+# A mark that nothing carries.
+_NOTHING = "\0"
+
+
+def queue_depths(app: Clients) -> dict[str, int]:
+    """Returns the approximate number of messages of each queue, delayed ones included."""
+    depths = {}
+    names = [*QUEUES, app.settings.results_queue] if app.settings.results_queue else list(QUEUES)
+    for name in dict.fromkeys(names):
+        try:
+            depths[name] = int(app.queues.client(name).get_queue_properties().approximate_message_count or 0)
+        except ResourceNotFoundError:
+            depths[name] = 0
+    return depths
+
+
+def current_items(collection: str, app: Clients, *, select: Iterable[str] | None = None) -> Iterator[Mapping[str, Any]]:
+    """Reads the rows of a collection's items, without those of an earlier collection of this id.
+
+    Args:
+        collection: id of the collection.
+        app: the clients.
+        select: the columns to read; None for all.
+    """
+    born = collection_born(app.status.get_collection(collection))
+    columns = sorted({*select, "PartitionKey", "RowKey", *_MOMENTS}) if select is not None else None
+    for entity in app.status.query_prefix(collection, ITEM_PREFIX, select=columns):
+        if is_current(entity, born):
+            yield entity
+
+
+def collection_born(row: Mapping[str, Any]) -> dt.datetime | None:
+    """Returns since when the collection of this id is the present one: its creation or its predecessor's deletion."""
+    moments: list[dt.datetime] = [row[name] for name in ("created_at", "deleted_at") if row.get(name)]
+    return max(moments, default=None)
+
+
+def is_current(entity: Mapping[str, Any], born: dt.datetime | None) -> bool:
+    """Tells whether an item's row belongs to the present collection, not to one that was deleted since."""
+    last = max((entity[name] for name in _MOMENTS if entity.get(name)), default=None)
+    return born is None or last is None or last >= born
+
+
+def _count(
+    collection: str, counts: CollectionCounts, app: Clients, correlation_id: str | None, elsewhere: Counter[str]
+) -> bool:
+    """Counts one collection.
+
+    Returns:
+        Whether there is anything of it to show.
+    """
+    for entity in current_items(collection, app, select=["status", "correlation_id", "datetime"]):
+        status = str(entity["status"])
+        if correlation_id and entity.get("correlation_id") != correlation_id:
+            elsewhere[status] += 1
+            continue
+        counts.items[status] += 1
+        moment = entity.get("datetime")
+        if status == ItemStatus.SUCCEEDED and moment:
+            counts.newest_datetime = max(counts.newest_datetime or "", str(moment))
+    for operation in app.status.open_operations(collection):
+        if correlation_id and operation.correlation_id != correlation_id:
+            continue
+        counts.open_operations += 1
+        counts.stalled += operation.stalled
+        counts.oldest_open = min(counts.oldest_open or operation.submitted_at, operation.submitted_at)
+    row = app.status.get_collection(collection)
+    is_deleted = bool(row.get("deleted_at")) and row["deleted_at"] == collection_born(row)
+    return any(counts.items.values()) or bool(counts.open_operations) or not (is_deleted or correlation_id)

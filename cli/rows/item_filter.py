@@ -1,0 +1,52 @@
+"""Makes the filter of items from the options of a command."""
+
+from collections.abc import Sequence
+
+from cli.commands.options import listed
+from cli.faults import usage_error
+from cli.rows.items import ItemFilter
+from cli.rows.until import parse_moment
+from shared.ids import check_collection_id, check_item_id
+from shared.status_rows import ItemStatus
+
+
+def make_filter(
+    collections: Sequence[str] | None,
+    states: Sequence[str],
+    *,
+    known: Sequence[str] = tuple(ItemStatus),
+    error_code: str | None = None,
+    correlation_id: str | None = None,
+    older_than: str | None = None,
+    newer_than: str | None = None,
+    ids: Sequence[str] = (),
+) -> ItemFilter:
+    """Makes a filter.
+
+    Args:
+        collections: ids of collections, also joined by commas.
+        states: states of items, in any letter case.
+        known: the states that may be given.
+        error_code: an error code.
+        correlation_id: a mark.
+        older_than: a duration or timestamp.
+        newer_than: a duration or timestamp.
+        ids: ids of items.
+
+    Raises:
+        BadMessage: an id is not one GeoCatalog takes.
+        CommandError: a state or an age is malformed.
+    """
+    by_lower = {name.casefold(): str(name) for name in known}
+    unknown = [state for state in states if state.casefold() not in by_lower]
+    if unknown:
+        raise usage_error(f"--state takes {', '.join(by_lower.values())}; not {unknown[0]!r}.")
+    return ItemFilter(
+        collections=tuple(check_collection_id(name) for name in listed(collections)),
+        ids=frozenset(check_item_id(item_id) for item_id in ids),
+        states=tuple(by_lower[state.casefold()] for state in states),
+        error_code=error_code,
+        correlation_id=correlation_id,
+        older_than=parse_moment(older_than, is_past=True, option="--older-than") if older_than else None,
+        newer_than=parse_moment(newer_than, is_past=True, option="--newer-than") if newer_than else None,
+    )

@@ -1,0 +1,145 @@
+"""Reads the rows of items, and writes them for people and programs."""
+
+import datetime as dt
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cli.rows.counts import collection_born, current_items, is_current
+from shared.clients import Clients
+from shared.status_rows import INDEXES, ITEM_PREFIX, ItemStatus
+
+# Columns for people and programs; the others are the app's own bookkeeping, or the message itself.
+COLUMNS = (
+    "status",
+    "in_catalog",
+    "error_code",
+    "error_message",
+    "attempt",
+    "operation_id",
+    "first_enqueued",
+    "submitted_at",
+    "finished_at",
+    "next_attempt",
+    "version",
+    "correlation_id",
+    "datetime",
+    "bbox",
+)
+
+
+@dataclass(frozen=True)
+class ItemFilter:
+    """Which items to show.
+
+    Attributes:
+        collections: ids of collections; empty for all.
+        ids: ids of items; empty for all.
+        states: states; empty for all.
+        error_code: only those whose last fault has this code.
+        correlation_id: only those with this mark.
+        older_than: only those that changed last before this moment.
+        newer_than: only those that changed last after this moment.
+    """
+
+    collections: tuple[str, ...] = ()
+    ids: frozenset[str] = frozenset()
+    states: tuple[str, ...] = ()
+    error_code: str | None = None
+    correlation_id: str | None = None
+    older_than: dt.datetime | None = None
+    newer_than: dt.datetime | None = None
+
+    def takes(self, entity: Mapping[str, Any]) -> bool:
+        """Tells whether an item's row is wanted."""
+        if self.ids and item_id_of(entity) not in self.ids:
+            return False
+        if self.states and entity.get("status") not in self.states:
+            return False
+        if self.error_code and str(entity.get("error_code") or "").casefold() != self.error_code.casefold():
+            return False
+        if self.correlation_id and entity.get("correlation_id") != self.correlation_id:
+            return False
+        changed = last_change(entity)
+        if self.older_than and (changed is None or changed > self.older_than):
+            return False
+        return not (self.newer_than and (changed is None or changed < self.newer_than))
+
+
+def last_change(entity: Mapping[str, Any]) -> dt.datetime | None:
+    """Returns when an item's row changed last."""
+    moments = (entity.get(name) for name in ("finished_at", "submitted_at", "claimed_at"))
+    return max((moment for moment in moments if moment), default=None)
+
+
+def find_items(wanted: ItemFilter, app: Clients) -> Iterator[Mapping[str, Any]]:
+    """Reads the rows of the items that a filter takes, collection by collection, in the order of their ids.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    """
+    collections = wanted.collections or tuple(app.status.partitions())
+    rows = itertools.chain.from_iterable(_rows(collection, wanted, app) for collection in collections)
+    return filter(wanted.takes, rows)
+
+
+def _rows(collection: str, wanted: ItemFilter, app: Clients) -> Iterator[Mapping[str, Any]]:
+    states = {ItemStatus(state) for state in wanted.states}
+    if not states or not states <= INDEXES.keys():
+        yield from current_items(collection, app, select=COLUMNS)
+        return
+    # Failures and held items have an index, so that not all of the partition is read to find a few.
+    born = collection_born(app.status.get_collection(collection))
+    for state in states:
+        prefix = INDEXES[state]
+        for entry in app.status.query_prefix(collection, prefix, select=["RowKey"]):
+            item_id = str(entry["RowKey"]).removeprefix(prefix)
+            row = app.status.read(collection, ITEM_PREFIX + item_id)
+            if row is not None and is_current(row, born):
+                yield row
+
+
+def item_id_of(entity: Mapping[str, Any]) -> str:
+    """Returns the id of the item that a row is of."""
+    return str(entity["RowKey"]).removeprefix(ITEM_PREFIX)
+
+
+def item_fields(entity: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an item's row as JSON types."""
+    fields: dict[str, Any] = {"collection": str(entity["PartitionKey"]), "id": item_id_of(entity)}
+    for name in COLUMNS:
+        value = entity.get(name)
+        fields[name] = None if value in ("", b"") else value
+    fields["bbox"] = json.loads(fields["bbox"]) if fields["bbox"] else None
+    return fields
+
+
+_FULL_BBOX = 6
+
+
+def footprint(bbox: list[float] | None) -> dict[str, Any] | None:
+    """Returns the outline of a bounding box as GeoJSON; in two parts where it crosses the antimeridian."""
+    if not bbox:
+        return None
+    west, south, east, north = (*bbox[:2], *bbox[3:5]) if len(bbox) == _FULL_BBOX else bbox[:4]
+
+    def ring(left: float, right: float) -> list[list[list[float]]]:
+        return [[[left, south], [right, south], [right, north], [left, north], [left, south]]]
+
+    if west <= east:
+        return {"type": "Polygon", "coordinates": ring(west, east)}
+    return {"type": "MultiPolygon", "coordinates": [ring(west, 180.0), ring(-180.0, east)]}
+
+
+def item_feature(entity: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an item's row as a GeoJSON feature with its bounding box as the outline."""
+    fields = item_fields(entity)
+    return {
+        "type": "Feature",
+        "id": fields["id"],
+        "geometry": footprint(fields["bbox"]),
+        "properties": {name: value for name, value in fields.items() if name not in {"bbox", "id"}}
+        | {"id": fields["id"]},
+    }

@@ -1,0 +1,66 @@
+"""Runs `geocatalog replay` and `resume`: what they print, and how they end."""
+
+from collections import Counter
+
+import typer
+
+from cli.connection import connect
+from cli.faults import ExitCode
+from cli.output import note, say, write_json
+from cli.rows.items import ItemFilter
+from cli.rows.replaying import replay_deadletters, replay_items
+from shared.resume import resume_held
+
+
+def run_replay(wanted: ItemFilter, *, dry_run: bool, as_json: bool) -> None:
+    """Sends items again.
+
+    Raises:
+        typer.Exit: an item keeps no message to send.
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    """
+    sent, without_message = replay_items(wanted, connect(needs_geocatalog=False), dry_run=dry_run)
+    if as_json:
+        write_json({"replayed": sent, "without_message": without_message, "dry_run": dry_run})
+    else:
+        by_code = Counter(item["error_code"] or "no error code" for item in sent)
+        say(f"{'Would replay' if dry_run else 'Replayed'} {len(sent):,} items.")
+        for code, count in by_code.most_common():
+            say(f"  {count:,} with {code}")
+        for name in without_message:
+            note(f"{name}: its row keeps no message; enqueue the item again.")
+    if without_message:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def run_replay_deadletters(queue: str | None, *, dry_run: bool, as_json: bool) -> None:
+    """Sends dead letters again.
+
+    Raises:
+        typer.Exit: one of them cannot be sent again.
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    """
+    sent, unsendable = replay_deadletters(connect(needs_geocatalog=False), queue=queue, dry_run=dry_run)
+    if as_json:
+        write_json({"replayed": sent, "unsendable": unsendable, "dry_run": dry_run})
+    else:
+        say(f"{'Would replay' if dry_run else 'Replayed'} {len(sent):,} dead letters.")
+        for key in unsendable:
+            note(f"Dead letter {key[:12]} is no JSON object, so it cannot be sent again; its producer must mend it.")
+    if unsendable:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def run_resume(collections: list[str], *, as_json: bool) -> None:
+    """Tries held items again.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    """
+    app = connect(needs_geocatalog=False)
+    named = [resume_held(app, collection=collection) for collection in collections]
+    resumed = sum(named) if collections else resume_held(app)
+    if as_json:
+        write_json({"resumed": resumed})
+    else:
+        say(f"Resumed {resumed:,} held items.")

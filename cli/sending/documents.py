@@ -1,0 +1,144 @@
+"""Reads the STAC documents of one file or stream: an object, an ItemCollection, a list, or one object per line."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from shared.item_files import MAX_COLLECTION_BYTES
+from shared.json_codec import read_json
+
+
+class Kind(StrEnum):
+    """What a JSON object is, by its `type`."""
+
+    ITEM = "Feature"
+    COLLECTION = "Collection"
+    CATALOG = "Catalog"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One JSON object.
+
+    Attributes:
+        origin: where it stands, for people: a path or URL, with line or entry.
+        kind: what it is.
+        body: the object.
+        size: bytes of input it took, for progress.
+    """
+
+    origin: str
+    kind: Kind
+    body: dict[str, Any]
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A piece of input that holds no JSON object.
+
+    Attributes:
+        origin: where it stands.
+        reason: why it is none, in a sentence.
+        size: bytes of input it took.
+    """
+
+    origin: str
+    reason: str
+    size: int = 0
+
+
+Read = Document | Unreadable
+
+
+def read_documents(lines: Iterable[bytes], origin: str) -> Iterator[Read]:
+    """Reads what stands in a file or stream; one object per line is read as it comes.
+
+    Args:
+        lines: the lines, with their ends.
+        origin: name of the file or stream, for people.
+    """
+    filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    first = next(filled, None)
+    if first is None:
+        yield Unreadable(origin, "It is empty.")
+        return
+    value = _parsed(first[1])
+    second = next(filled, None)
+    if isinstance(value, dict) and second is not None:
+        yield from _of_lines([first, second], filled, origin)
+        return
+    if value is None:
+        yield from _of_document(first[1], second, filled, origin)
+        return
+    yield from _of_value(value, origin, len(first[1]))
+
+
+def _of_lines(first: list[tuple[int, bytes]], rest: Iterator[tuple[int, bytes]], origin: str) -> Iterator[Read]:
+    for numbered in (first, rest):
+        for number, line in numbered:
+            where = f"{origin}:{number}"
+            value = _parsed(line)
+            if isinstance(value, dict):
+                yield Document(where, _kind_of(value), value, len(line))
+            else:
+                yield Unreadable(where, "The line is not a JSON object.", len(line))
+
+
+def _of_document(
+    first: bytes, second: tuple[int, bytes] | None, rest: Iterator[tuple[int, bytes]], origin: str
+) -> Iterator[Read]:
+    if first.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"["}:
+        yield Unreadable(origin, "It is not JSON.", len(first))
+        return
+    content = bytearray(first + (second[1] if second else b""))
+    for _, line in rest:
+        content += line
+        if len(content) > MAX_COLLECTION_BYTES:
+            yield Unreadable(
+                origin,
+                f"It is one JSON document of more than {MAX_COLLECTION_BYTES:,} bytes; write one Item per line "
+                "(NDJSON), of which there may be any number.",
+                len(content),
+            )
+            return
+    try:
+        value = read_json(bytes(content).removeprefix(b"\xef\xbb\xbf"))
+    except ValueError as error:
+        yield Unreadable(origin, f"It is not JSON: {error}.", len(content))
+        return
+    yield from _of_value(value, origin, len(content))
+
+
+def _of_value(value: object, origin: str, size: int) -> Iterator[Read]:
+    if isinstance(value, dict) and value.get("type") == "FeatureCollection":
+        value = value.get("features")
+    if isinstance(value, list):
+        if not value:
+            yield Unreadable(origin, "It is a collection of no items.", size)
+        for number, entry in enumerate(value, 1):
+            where, share = f"{origin}#{number}", size // len(value)
+            if isinstance(entry, dict):
+                yield Document(where, _kind_of(entry), entry, share)
+            else:
+                yield Unreadable(where, "The entry is not a JSON object.", share)
+        return
+    if isinstance(value, dict):
+        yield Document(origin, _kind_of(value), value, size)
+        return
+    yield Unreadable(origin, "It is JSON, but not an object.", size)
+
+
+def _kind_of(body: dict[str, Any]) -> Kind:
+    kind = body.get("type")
+    return Kind(kind) if isinstance(kind, str) and kind in set(Kind) else Kind.OTHER
+
+
+def _parsed(line: bytes) -> object:
+    try:
+        value: object = read_json(line.strip().removeprefix(b"\xef\xbb\xbf"))
+    except ValueError:
+        return None
+    return value

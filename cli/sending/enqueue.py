@@ -1,0 +1,365 @@
+"""Enqueues STAC items: collections first, then every item that GeoCatalog can take, with a reason for each other."""
+
+import itertools
+import tempfile
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from cli.configuring.files import configuration_of, load_object
+from cli.configuring.sending import checked_message, send_configuration
+from cli.faults import CommandError, usage_error
+from cli.sending.catalogs import follow_catalog, has_item_links
+from cli.sending.documents import Document, Kind, Read, Unreadable
+from cli.sending.inputs import Input, read_input
+from cli.sending.sender import ParallelSender
+from cli.sending.stac_api import StacSearch
+from shared.clients import Clients
+from shared.errors import IngestionError
+from shared.ids import check_collection_id, check_item_id
+from shared.json_codec import read_json, write_json
+from shared.messages import ItemMessage, dump_message, parse_message
+from shared.settings import DEFAULT_PLANETARY_COMPUTER_URL
+from shared.stac_items import prepare_item
+
+# As many reasons as a person reads; the counts are always of all.
+MAX_REASONS = 1_000
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How the items are to be ingested, and what to do with those that cannot be.
+
+    Attributes:
+        collection: id of the collection all go to; None leaves each its own.
+        if_exists: `replace`, `skip` or `fail`.
+        force: whether to ingest even what is there in the same content.
+        version_by: item property that orders versions.
+        drop_assets: asset keys to leave out.
+        correlation_id: what marks the messages of this run.
+        by_reference: whether a URL is sent as it is, for the app to read.
+        strict: whether to send nothing at all if one item is bad.
+        skip_invalid: whether a bad item is left out without being a failure.
+        dry_run: whether to send nothing.
+        width: how many messages are sent at once.
+    """
+
+    collection: str | None = None
+    if_exists: str = "replace"
+    force: bool = False
+    version_by: str | None = None
+    drop_assets: tuple[str, ...] = ()
+    correlation_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    by_reference: bool = False
+    strict: bool = False
+    skip_invalid: bool = False
+    dry_run: bool = False
+    width: int = 16
+
+
+@dataclass
+class Report:
+    """What became of the input.
+
+    Attributes:
+        sent: items sent, by collection.
+        references: URLs sent for the app to read.
+        collections: ids of the collections whose definition was sent, in order.
+        skipped: documents left out on purpose, and why.
+        refused: documents that cannot be ingested, and why.
+        skipped_count: how many were left out.
+        refused_count: how many cannot be ingested.
+        warnings: what a person should know.
+        interrupted: whether it was stopped in the middle.
+    """
+
+    sent: Counter[str] = field(default_factory=Counter)
+    references: int = 0
+    collections: list[str] = field(default_factory=list)
+    skipped: list[Unreadable] = field(default_factory=list)
+    refused: list[Unreadable] = field(default_factory=list)
+    skipped_count: int = 0
+    refused_count: int = 0
+    warnings: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+    def skip(self, origin: str, reason: str) -> None:
+        """Notes a document that is left out."""
+        self.skipped_count += 1
+        if len(self.skipped) < MAX_REASONS:
+            self.skipped.append(Unreadable(origin, reason))
+
+    def refuse(self, origin: str, reason: str) -> None:
+        """Notes a document that cannot be ingested."""
+        self.refused_count += 1
+        if len(self.refused) < MAX_REASONS:
+            self.refused.append(Unreadable(origin, reason))
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Told how the work goes on.
+
+    Attributes:
+        total: told how much there is to read, in bytes or items, where that is known.
+        advanced: told how much more of it was read.
+        sent: told how many messages have been sent so far.
+    """
+
+    total: Callable[[int | None], None]
+    advanced: Callable[[int], None]
+    sent: Callable[[int], None]
+
+
+def enqueue(inputs: list[Input], search: StacSearch | None, wish: Wish, app: Clients | None, tell: Listener) -> Report:
+    """Enqueues what the inputs hold and the search finds.
+
+    Args:
+        inputs: files, URLs, standard input.
+        search: a search whose items are enqueued too.
+        wish: how.
+        app: the clients; None for a dry run.
+        tell: told how it goes on.
+
+    Returns:
+        What was sent, skipped and refused. A Ctrl-C ends it early and is noted there.
+
+    Raises:
+        CommandError: the command was called in a wrong way, or an input cannot be read.
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    """
+    return _Run(wish, app, tell).run(inputs, search)
+
+
+class _Run:
+    def __init__(self, wish: Wish, app: Clients | None, tell: Listener) -> None:
+        self._wish = wish
+        self._app = app
+        self._tell = tell
+        self._report = Report()
+        self._lock = threading.Lock()
+        self._common = _common_fields(wish)
+        self._pc_url = app.settings.planetary_computer_url if app else DEFAULT_PLANETARY_COMPUTER_URL
+
+    def run(self, inputs: list[Input], search: StacSearch | None) -> Report:
+        try:
+            self._send_collections(inputs)
+            self._tell.total(_total(inputs, search))
+            documents = itertools.chain.from_iterable(self._documents(source) for source in inputs)
+            found = _of_search(search) if search else iter(())
+            messages = self._messages(itertools.chain(documents, found))
+            self._send(self._staged(messages) if self._wish.strict else messages)
+        except KeyboardInterrupt:
+            self._report.interrupted = True
+        return self._report
+
+    # Collections
+
+    def _send_collections(self, inputs: list[Input]) -> None:
+        found: dict[str, dict[str, Any]] = {}
+        for message in self._configurations(inputs):
+            try:
+                collection, _ = checked_message(message)
+            except (IngestionError, CommandError) as error:
+                self._report.refuse(str(message.get("definition", {}).get("id")), error.message)
+                continue
+            found[collection] = message
+        if self._wish.collection and len(found) > 1:
+            raise usage_error(
+                f"The input holds {len(found)} collections and --collection names one; enqueue them one by one."
+            )
+        for collection, message in found.items():
+            target = self._wish.collection or collection
+            if self._app and not self._wish.dry_run:
+                send_configuration(
+                    {**message, "collection": target, "correlation_id": self._wish.correlation_id}, self._app
+                )
+            self._report.collections.append(target)
+
+    def _configurations(self, inputs: list[Input]) -> Iterator[dict[str, Any]]:
+        for source in inputs:
+            if source.is_url:
+                body = None if self._wish.by_reference else self._linking_document(source)
+                if body is not None:
+                    yield from self._linked_collections(source.name)
+                continue
+            if not source.may_hold_one_document:
+                continue
+            path = Path(source.name)
+            if not _mentions_collection(path):
+                continue
+            fields = load_object(path, tolerant=True)
+            if fields is None:
+                continue
+            if fields.get("type") == Kind.COLLECTION:
+                yield _for_queue(configuration_of(path, fields).message)
+            elif fields.get("type") == Kind.CATALOG and not source.in_folder:
+                yield from self._linked_collections(source.name)
+
+    def _linked_collections(self, href: str) -> Iterator[dict[str, Any]]:
+        for read in follow_catalog(href, collections=True):
+            if isinstance(read, Unreadable):
+                self._report.refuse(read.origin, read.reason)
+            else:
+                yield _for_queue({"definition": read.body})
+
+    def _linking_document(self, source: Input) -> dict[str, Any] | None:
+        first = next(iter(read_input(source)), None)
+        if isinstance(first, Document) and first.kind in {Kind.CATALOG, Kind.COLLECTION}:
+            return first.body
+        return None
+
+    # Items
+
+    def _documents(self, source: Input) -> Iterator[Read]:
+        if source.is_url and self._wish.by_reference:
+            yield Document(source.name, Kind.OTHER, {"href": source.name})
+            return
+        for read in read_input(source):
+            if isinstance(read, Unreadable):
+                yield read
+                continue
+            self._tell.advanced(read.size)
+            if read.kind in {Kind.CATALOG, Kind.COLLECTION}:
+                # In a folder every file is read for itself; a catalog that was named is followed.
+                if not source.in_folder and has_item_links(read.body):
+                    yield from follow_catalog(source.name, collections=False)
+            elif read.kind is Kind.OTHER and _is_companion(source, read):
+                continue
+            elif read.kind is Kind.OTHER and source.in_folder:
+                self._report.skip(read.origin, "It is JSON, but not STAC.")
+            else:
+                yield read
+
+    def _messages(self, documents: Iterator[Read]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yields the messages of the items that can be ingested, each with its collection."""
+        for read in documents:
+            if isinstance(read, Unreadable):
+                self._tell.advanced(read.size)
+                self._bad(read.origin, read.reason)
+            elif "href" in read.body and self._wish.by_reference and read.kind is Kind.OTHER:
+                yield "", self._common | read.body
+            elif read.kind is Kind.ITEM:
+                try:
+                    collection = self._check(read.body)
+                except IngestionError as error:
+                    self._bad(f"{read.origin} ({str(read.body.get('id'))[:150]})", error.message)
+                    continue
+                yield collection, {**self._common, "item": read.body}
+            else:
+                self._bad(read.origin, "It is a JSON object, but not a STAC Item.")
+
+    def _check(self, item: dict[str, Any]) -> str:
+        collection = check_collection_id(self._wish.collection or item.get("collection"))
+        check_item_id(item.get("id"))
+        prepare_item(
+            item,
+            collection=collection,
+            drop_assets=self._wish.drop_assets,
+            version_by=self._wish.version_by,
+            planetary_computer_url=self._pc_url,
+        )
+        return collection
+
+    def _bad(self, origin: str, reason: str) -> None:
+        if self._wish.skip_invalid:
+            self._report.skip(origin, reason)
+        else:
+            self._report.refuse(origin, reason)
+
+    # Sending
+
+    def _staged(self, messages: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Reads and checks everything before the first message is yielded; nothing is if one item is bad."""
+        with tempfile.TemporaryFile() as stage:
+            for message in messages:
+                stage.write(write_json(message) + b"\n")
+            if self._report.refused_count:
+                return
+            stage.seek(0)
+            yield from _unstaged(stage)
+
+    def _send(self, messages: Iterator[tuple[str, dict[str, Any]]]) -> None:
+        if self._wish.dry_run or self._app is None:
+            for collection, message in messages:
+                self._count(collection, message)
+            return
+        sent = itertools.count(1)
+
+        def on_sent() -> None:
+            with self._lock:
+                self._tell.sent(next(sent))
+
+        with ParallelSender(self._app.queues, width=self._wish.width, on_sent=on_sent) as sender:
+            for collection, message in messages:
+                sender.send(message)
+                self._count(collection, message)
+
+    def _count(self, collection: str, message: dict[str, Any]) -> None:
+        if "href" in message:
+            self._report.references += 1
+        else:
+            self._report.sent[collection] += 1
+
+
+def _common_fields(wish: Wish) -> dict[str, Any]:
+    fields = {
+        "href": "https://placeholder.invalid",
+        "collection": check_collection_id(wish.collection) if wish.collection else None,
+        "if_exists": wish.if_exists,
+        "force": wish.force,
+        "version_by": wish.version_by,
+        "drop_assets": list(wish.drop_assets),
+        "correlation_id": wish.correlation_id,
+    }
+    checked = dump_message(parse_message(ItemMessage, fields))
+    del checked["href"]
+    return checked
+
+
+def _total(inputs: list[Input], search: StacSearch | None) -> int | None:
+    if search:
+        return search.count() if not inputs else None
+    if any(source.size is None for source in inputs):
+        return None
+    return sum(source.size or 0 for source in inputs)
+
+
+def _of_search(search: StacSearch) -> Iterator[Read]:
+    for item in search.items():
+        yield Document(str(item.get("id")), Kind.ITEM, item, 1)
+
+
+def _unstaged(stage: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line in stage:
+        collection, message = read_json(line)
+        yield collection, message
+
+
+def _mentions_collection(path: Path) -> bool:
+    # Quicker than parsing each of ten thousand items only to see that it is no collection.
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    return b'"Collection"' in content or b'"Catalog"' in content
+
+
+def _is_companion(source: Input, read: Document) -> bool:
+    """Tells whether a file is the Planetary Computer's configuration that went along with the collection beside it."""
+    path = Path(source.name)
+    return path.name == "config.json" and bool({"mosaic_info", "render_config"} & read.body.keys())
+
+
+def _for_queue(message: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out of a definition the links that only hold a static catalog together."""
+    definition = dict(message["definition"])
+    links = definition.get("links")
+    if isinstance(links, list):
+        structure = {"item", "child", "items", "self", "root", "parent", "collection"}
+        definition["links"] = [link for link in links if not (isinstance(link, dict) and link.get("rel") in structure)]
+    return {**message, "definition": definition}

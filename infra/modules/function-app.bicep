@@ -1,0 +1,122 @@
+// The Function App on Flex Consumption. Each queue function scales by itself, from zero, by the length of its queue.
+param location string
+param tags object
+param planName string
+param appName string
+param hostAccountName string
+param deploymentContainerName string
+param ingestAccountName string
+param applicationInsightsName string
+param identityId string
+param identityClientId string
+param instanceMemoryMB int
+param maximumInstanceCount int
+param alwaysReadyInstances int
+param settings object
+param extraSettings object
+
+resource hostAccount 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+  name: hostAccountName
+}
+
+resource ingestAccount 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+  name: ingestAccountName
+}
+
+resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: applicationInsightsName
+}
+
+resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: { reserved: true }
+}
+
+resource app 'Microsoft.Web/sites@2024-11-01' = {
+  name: appName
+  location: location
+  tags: union(tags, { 'azd-service-name': 'ingestion' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    siteConfig: {
+      minTlsVersion: '1.2'
+    }
+    functionAppConfig: {
+      runtime: {
+        name: 'python'
+        version: '3.13'
+      }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${hostAccount.properties.primaryEndpoints.blob}${deploymentContainerName}'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+        alwaysReady: alwaysReadyInstances == 0
+          ? []
+          : [
+              {
+                name: 'function:ingest_item'
+                instanceCount: alwaysReadyInstances
+              }
+            ]
+      }
+    }
+  }
+
+  // Deployment goes by identity; passwords for it stay off.
+  resource scmCredentials 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: { allow: false }
+  }
+
+  resource ftpCredentials 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: { allow: false }
+  }
+}
+
+resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
+  parent: app
+  name: 'appsettings'
+  properties: union(extraSettings, settings, {
+    AZURE_CLIENT_ID: identityClientId
+    AzureWebJobsStorage__credential: 'managedidentity'
+    AzureWebJobsStorage__clientId: identityClientId
+    AzureWebJobsStorage__blobServiceUri: hostAccount.properties.primaryEndpoints.blob
+    AzureWebJobsStorage__queueServiceUri: hostAccount.properties.primaryEndpoints.queue
+    AzureWebJobsStorage__tableServiceUri: hostAccount.properties.primaryEndpoints.table
+    INGEST_STORAGE__credential: 'managedidentity'
+    INGEST_STORAGE__clientId: identityClientId
+    INGEST_STORAGE__blobServiceUri: ingestAccount.properties.primaryEndpoints.blob
+    INGEST_STORAGE__queueServiceUri: ingestAccount.properties.primaryEndpoints.queue
+    INGEST_STORAGE__tableServiceUri: ingestAccount.properties.primaryEndpoints.table
+    // Says where telemetry goes; with local authentication off it lets nobody in.
+    APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+    PYTHON_THREADPOOL_THREAD_COUNT: '32'
+  })
+}
+
+output name string = app.name

@@ -1,0 +1,1 @@
+"""Checks of what is deployed, without Azure: syntax, names, roles, and that code, infra and docs agree."""

@@ -1,0 +1,226 @@
+"""Code, host.json, infra and docs say the same: settings, queues, tables, containers, functions."""
+
+import ast
+import json
+import re
+from typing import Any
+
+from shared.messages import QueueName
+from shared.payloads import INCOMING, PAYLOADS
+from shared.provision import CONTAINERS, QUEUES
+from shared.settings import DEFAULT_RENEW_SCHEDULE, DEFAULT_TRACK_SCHEDULE, Settings
+from shared.tables import TABLES
+from tests.infra.bicep_syntax import (
+    INFRA,
+    ROOT,
+    body_of,
+    declarations,
+    default_of,
+    members,
+    text_of,
+    value_of,
+    variable,
+    walk,
+)
+
+MAIN = INFRA / "main.bicep"
+FUNCTION_APP = INFRA / "modules" / "function-app.bicep"
+HOST: dict[str, Any] = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
+NAMES: dict[str, list[str]] = json.loads((INFRA / "names.json").read_text(encoding="utf-8"))
+SETTINGS_DOC = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+
+# Settings that the code reads and infra does not set, each with the reason.
+NOT_IN_INFRA = {
+    "INGEST_STORAGE": "the connection string of a local stack; Azure has the identity-based form",
+    "TIME_SCALE": "a faster clock for the local stack and tests; Azure keeps its default of 1",
+}
+# Settings that infra sets and no code of the app reads, each with who does.
+READ_BY_OTHERS = {
+    "INGEST_STORAGE__credential": "the Functions host",
+    "AZURE_CLIENT_ID": "azure-identity",
+    "AzureWebJobsStorage__credential": "the Functions host",
+    "AzureWebJobsStorage__clientId": "the Functions host",
+    "AzureWebJobsStorage__blobServiceUri": "the Functions host",
+    "AzureWebJobsStorage__queueServiceUri": "the Functions host",
+    "AzureWebJobsStorage__tableServiceUri": "the Functions host",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "the Functions host",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the Functions host",
+    "PYTHON_THREADPOOL_THREAD_COUNT": "the Python worker",
+}
+# Containers that only infra and people use, each with the reason.
+NOT_IN_CODE = {
+    "configuration": "people put the list of sources there; the code gets its URL",
+    "event-deadletters": "Event Grid writes it",
+}
+
+
+READERS = ("os.environ.get", "os.getenv")
+
+
+def _read_by_the_code() -> set[str]:
+    """Returns the names of environment variables that shared/ and functions/ read."""
+    names = {str(field.alias) for field in Settings.model_fields.values()}
+    for path in [*(ROOT / "shared").glob("*.py"), *(ROOT / "functions").glob("*.py"), ROOT / "function_app.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Constant(value=str(text)) if re.fullmatch(r"INGEST_STORAGE__\w+", text):
+                    names.add(text)
+                case ast.Call(func=func, args=[ast.Constant(value=str(text)), *_]) if ast.unparse(func) in READERS:
+                    names.add(text)
+                case ast.Subscript(value=value, slice=ast.Constant(value=str(text))) if _is_environment(value):
+                    names.add(text)
+    return names
+
+
+def _is_environment(node: ast.expr) -> bool:
+    return ast.unparse(node) == "os.environ"
+
+
+def _of_main() -> dict[str, str]:
+    """Returns the settings that main.bicep hands to the app, each with its expression."""
+    params = members(members(body_of(declarations(MAIN, "module")["functionApp"]))["params"])
+    return {name: text_of(node) for name, node in members(params["settings"]).items()}
+
+
+def _set_by_infra() -> set[str]:
+    resource = declarations(FUNCTION_APP, "resource")["appSettings"]
+    objects = [node for node in walk(members(body_of(resource))["properties"]) if node.type == "object"]
+    return {name for node in objects for name in members(node)} | set(_of_main())
+
+
+def _documented() -> dict[str, str]:
+    """Returns the settings of the tables in docs/settings.md, each with the rest of its row."""
+    of_settings = SETTINGS_DOC.split("\n## host.json\n")[0]
+    return dict(re.findall(r"^\| `([A-Za-z_]+)` \| (.+) \|$", of_settings, flags=re.MULTILINE))
+
+
+def test_infra_sets_every_setting_that_the_code_reads() -> None:
+    assert _read_by_the_code() - _set_by_infra() == set(NOT_IN_INFRA)
+
+
+def test_infra_sets_nothing_that_nobody_reads() -> None:
+    assert _set_by_infra() - _read_by_the_code() == set(READ_BY_OTHERS)
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    assert set(_documented()) == _read_by_the_code() | _set_by_infra()
+
+
+def _defaults_of_the_code() -> dict[str, str]:
+    environment_forms = {"SAS_RENEWAL_MARGIN": "PT15M", "RETRY_MAX_AGE": "P7D", "OPERATION_DEADLINE": "PT24H"}
+    defaults = {"TRACK_SCHEDULE": DEFAULT_TRACK_SCHEDULE, "RENEW_SCHEDULE": DEFAULT_RENEW_SCHEDULE, **environment_forms}
+    for field in Settings.model_fields.values():
+        if not field.is_required() and field.alias not in defaults:
+            value = "" if field.default is None else field.default
+            defaults[str(field.alias)] = f"{value:g}" if isinstance(value, float) else str(value)
+    for name, text in environment_forms.items():
+        field = next(field for field in Settings.model_fields.values() if field.alias == name)
+        read = Settings.model_validate({"GEOCATALOG_URL": "https://a.b", "INGEST_STORAGE": {}, name: text})
+        assert field.default in vars(read).values()
+    return defaults
+
+
+def test_infra_has_the_defaults_of_the_code() -> None:
+    in_main = _of_main()
+    for name, default in _defaults_of_the_code().items():
+        expression = in_main.get(name, "")
+        if expression in declarations(MAIN, "param"):
+            assert default_of(MAIN, expression) == default, name
+    assert json.loads((INFRA / "ingestion-sources.json").read_text(encoding="utf-8")) == []
+
+
+def test_docs_have_the_defaults_of_the_code() -> None:
+    documented = _documented()
+    for name, default in _defaults_of_the_code().items():
+        shown = documented[name].split(" | ")[0]
+        assert shown == (f"`{default}`" if default else "none"), name
+
+
+def test_queues_are_those_of_the_code() -> None:
+    assert set(NAMES["queues"]) == set(QUEUES)
+
+
+def test_tables_are_those_of_the_code() -> None:
+    assert set(NAMES["tables"]) == set(TABLES)
+
+
+def test_containers_are_those_of_the_code() -> None:
+    assert set(NAMES["containers"]) == set(CONTAINERS) | set(NOT_IN_CODE)
+
+
+def test_old_payloads_are_removed_from_their_container() -> None:
+    policy = declarations(INFRA / "modules" / "ingest-storage.bicep", "resource")["lifecycle"]
+    rules = value_of(members(body_of(policy))["properties"])["policy"]["rules"]
+    assert [rule["definition"]["filters"]["prefixMatch"] for rule in rules] == [[f"{PAYLOADS}/"]]
+
+
+def test_payloads_outlive_the_retry_window() -> None:
+    field = next(field for field in Settings.model_fields.values() if field.alias == "RETRY_MAX_AGE")
+    assert default_of(MAIN, "payloadRetentionDays") > 4 * field.default.days
+
+
+def test_each_trigger_has_its_queue() -> None:
+    triggers = _triggers()
+    queues = {trigger["queue_name"] for trigger in triggers.values() if "queue_name" in trigger}
+    assert queues == set(QUEUES) - {QueueName.RESULTS}
+
+
+def test_blobs_of_the_watched_container_only_reach_their_function() -> None:
+    functions = [name for name, trigger in _triggers().items() if "path" in trigger]
+    text = (INFRA / "event-subscription.bicep").read_text(encoding="utf-8")
+    assert f"subjectBeginsWith: '/blobServices/default/containers/{INCOMING}/blobs/'" in text
+    assert "includedEventTypes: ['Microsoft.Storage.BlobCreated']" in text
+    assert [f"functionName=Host.Functions.{name}&" in text for name in functions] == [True]
+    assert "blobContainerName: 'event-deadletters'" in text
+
+
+def test_always_ready_instances_are_of_a_function_that_exists() -> None:
+    text = FUNCTION_APP.read_text(encoding="utf-8")
+    assert set(re.findall(r"'function:(\w+)'", text)) <= set(_triggers())
+
+
+def test_every_trigger_uses_the_connection_that_infra_sets() -> None:
+    for name, trigger in _triggers().items():
+        if "schedule" not in trigger:
+            assert trigger["connection"] == "CONNECTION", name
+    assert 'CONNECTION = "INGEST_STORAGE"' in (ROOT / "functions" / "triggers.py").read_text(encoding="utf-8")
+
+
+def _triggers() -> dict[str, dict[str, str]]:
+    """Returns the arguments of each function's trigger, by the function's name: strings as they are, else their code."""
+    found = {}
+    for path in (ROOT / "functions").glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.decorator_list:
+                call = node.decorator_list[0]
+                assert isinstance(call, ast.Call)
+                found[node.name] = {str(word.arg): ast.unparse(word.value).strip("'") for word in call.keywords}
+    return found
+
+
+def test_the_host_settings_are_documented() -> None:
+    queues = HOST["extensions"]["queues"]
+    for name in ("messageEncoding", "batchSize", "newBatchThreshold", "visibilityTimeout", "maxDequeueCount"):
+        assert f"| `{name}` | `{queues[name]}` |" in SETTINGS_DOC, name
+    assert f"| `functionTimeout` | `{HOST['functionTimeout']}` |" in SETTINGS_DOC
+
+
+def test_threads_are_as_many_as_messages_at_once() -> None:
+    queues = HOST["extensions"]["queues"]
+    threads = queues["batchSize"] + queues["newBatchThreshold"]
+    assert f"PYTHON_THREADPOOL_THREAD_COUNT: '{threads}'" in FUNCTION_APP.read_text(encoding="utf-8")
+
+
+def test_the_deployed_python_is_one_the_project_supports() -> None:
+    text = FUNCTION_APP.read_text(encoding="utf-8")
+    assert "version: '3.13'" in text
+    assert 'requires-python = ">=3.11,<3.14"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_names_in_the_roles_exist() -> None:
+    kinds = {"queue": "queues", "table": "tables", "container": "containers"}
+    for line in variable(INFRA / "modules" / "roles.bicep", "roles"):
+        if line["on"] in kinds:
+            assert line["name"] in NAMES[kinds[line["on"]]]
+        else:
+            assert not line["name"]

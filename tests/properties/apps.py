@@ -1,0 +1,90 @@
+"""The app's real clients for tests: on Azurite and the GeoCatalog emulator, on a clock that the test may move."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from azure.core.credentials import AccessToken
+from azure.storage.queue import QueueClient
+
+from local.azurite import Azurite
+from shared.clients import Clients, build_clients
+from shared.clock import utc_now
+from shared.provision import QUEUES, create_storage
+from shared.settings import read_settings
+
+_MESSAGES_A_CALL = 32  # the service's limit
+
+
+class AnyToken:
+    """Credential for an emulator that takes any token."""
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # noqa: ARG002 - the interface of azure-core
+        return AccessToken("any", int(utc_now().timestamp()) + 86_400)
+
+
+class Clock:
+    """The present moment, moved on by the test."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return utc_now() + self._ahead
+
+    def advance(self, duration: timedelta) -> None:
+        self._ahead += duration
+
+
+def make_app(azurite: Azurite, catalog_url: str, clock: Clock | None = None, **environment: str) -> Clients:
+    """Build the app's clients as the host would, and everything they need in their storage."""
+    settings = read_settings(
+        {
+            "GEOCATALOG_URL": catalog_url,
+            "INGEST_STORAGE": azurite.connection_string(),
+            "MAX_REQUESTS_PER_SECOND": "0",
+            "PLANETARY_COMPUTER_URL": catalog_url,  # never asked
+            **environment,
+        }
+    )
+    app = build_clients(settings, credential=AnyToken(), now=(clock or Clock()).now)
+    create_storage(app.storage)
+    return app
+
+
+def clear_queues(app: Clients) -> None:
+    """Remove every message of the app's queues."""
+    for queue in QUEUES:
+        app.queues.client(queue).clear_messages()
+
+
+def take_all(queue: QueueClient) -> Iterator[Any]:
+    """Remove and give the messages of a queue that are visible."""
+    while messages := list(queue.receive_messages(max_messages=_MESSAGES_A_CALL)):
+        for message in messages:
+            queue.delete_message(message)
+            yield message
+
+
+def results(app: Clients) -> list[dict[str, Any]]:
+    """Remove and give the outcomes that were announced."""
+    return [decoded(message.content) for message in take_all(app.queues.client("results"))]
+
+
+def message_count(app: Clients, queue: str) -> int:
+    """Count the messages of a queue, those that are not visible yet included."""
+    return int(app.queues.client(queue).get_queue_properties().approximate_message_count or 0)
+
+
+def decoded(text: str) -> dict[str, Any]:
+    """Read a message that the app sent."""
+    fields: dict[str, Any] = json.loads(base64.b64decode(text, validate=True))
+    return fields
+
+
+def without_digits(text: str) -> str:
+    """Make sentences comparable that differ in their numbers only."""
+    return re.sub(r"\d+", "N", text)
