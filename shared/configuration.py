@@ -36,6 +36,7 @@ from shared.message_handling import handle
 from shared.messages import CollectionMessage, Outcome, QueueName, Result, dump_message, parse_message, read_object
 from shared.operations import OperationState, read_outcome
 from shared.planetary_computer import container_url
+from shared.resume import resume_held
 from shared.source_specs import Sas, SourceSpec
 from shared.sources import keep_alive, want_source
 from shared.status_store import Conflict
@@ -285,6 +286,9 @@ def _record(
         "error_message": summary[:2000],
     }
     app.status.merge_collection(wanted.collection, columns)
+    resumed = resume_held(app, collection=wanted.collection)
+    if resumed:
+        log.info("Collection %s: %s held items are tried again", wanted.collection, resumed)
     log.info(
         "Collection %s: %s", wanted.collection, {part.value: record.state.value for part, record in records.items()}
     )

@@ -4,7 +4,7 @@ IngestionError
 ├── SettingsError          a setting is missing or malformed
 ├── BadMessage             cannot be tied to an item or collection: a dead letter at once
 ├── BadContent             a known id with content that can never be ingested: Failed at once
-├── Held                   a fault of the set-up that an operator must mend: tried again every 15 minutes
+├── Held                   a fault of the set-up that an operator must mend: tried again by itself
 └── Unavailable            a service does not answer or asks for patience: tried again later
     ├── Throttled          429 or 503: every instance waits
     └── LostResponse       a write whose outcome is not known

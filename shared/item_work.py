@@ -332,7 +332,7 @@ def _try_later(
     waiting_since: datetime,
 ) -> None:
     is_held = disposition is Disposition.HOLD
-    delay = app.timings.longest_delay if is_held else retry_delay(work.attempt, error, app)
+    delay = retry_delay(work.attempt, error, app)
     # To keep a pause is no attempt: GeoCatalog was not asked.
     attempt = work.attempt if isinstance(error, Throttled) and claimed is None else work.attempt + 1
     later = replace(work, attempt=attempt, retry_since=waiting_since)

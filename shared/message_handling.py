@@ -73,8 +73,7 @@ def _send_back(queue: str, body: bytes, enqueued_at: datetime, error: IngestionE
     is_bare_item = fields.get("type") == "Feature"
     fields = {"item": fields} if is_bare_item else fields
     attempt = fields.get("attempt") or 0
-    held = disposition_of(error) is Disposition.HOLD
-    delay = app.timings.longest_delay if held else retry_delay(attempt, error, app)
+    delay = retry_delay(attempt, error, app)
     if isinstance(error, Throttled):
         app.pause.pause(error.retry_after)
     log.warning("Message of queue %s delayed for %s: %s %s", queue, delay, error.code, error.message)

@@ -17,7 +17,7 @@ class Timings:
         call_budget: from the claim to the last moment a write may be started.
         claim: how long a message owns its item.
         first_delay: wait before the second try of a message; it doubles with each further one.
-        longest_delay: where that doubling ends, and the rhythm in which held items are tried again.
+        longest_delay: where that doubling ends.
         quiet: how long nothing newer is sent after a write whose response was lost, so that the lost one, if it is
             still on its way, cannot overtake.
         operation_check: wait before a newer version looks again whether the open operation has ended.
