@@ -115,6 +115,8 @@ def _of_requests(error: BaseException) -> str:
 def _of_stac_client(error: BaseException) -> str:
     from shared.redact import redact  # noqa: PLC0415
 
+    if "Max retries exceeded" in str(error):
+        return "The STAC API did not answer; check the URL given with --search, and the network."
     text = redact(str(error)).strip().splitlines()
     detail = (text or [type(error).__name__])[0][:300]
     return f"The STAC API did not do the search: {detail}; check --search and its filters."

@@ -101,9 +101,8 @@ param resultsQueue string = 'results'
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var isNewGeocatalog = empty(existingGeocatalogName)
-var geocatalogSubscriptionId = empty(existingGeocatalogSubscriptionId)
-  ? subscription().subscriptionId
-  : existingGeocatalogSubscriptionId
+var hereSubscriptionId = subscription().subscriptionId
+var geocatalogSubscriptionId = empty(existingGeocatalogSubscriptionId) ? hereSubscriptionId : existingGeocatalogSubscriptionId
 var geocatalogResourceGroup = isNewGeocatalog ? group.name : existingGeocatalogResourceGroup
 var newGeocatalogName = 'gc-${token}'
 
@@ -234,9 +233,7 @@ module functionApp 'modules/function-app.bicep' = {
       GEOCATALOG_SCOPE: geocatalogScope
       TRACK_SCHEDULE: trackSchedule
       RENEW_SCHEDULE: renewSchedule
-      INGESTION_SOURCES: empty(ingestionSourcesUrl)
-        ? string(loadJsonContent('ingestion-sources.json'))
-        : ingestionSourcesUrl
+      INGESTION_SOURCES: empty(ingestionSourcesUrl) ? string(loadJsonContent('ingestion-sources.json')) : ingestionSourcesUrl
       SAS_RENEWAL_MARGIN: sasRenewalMargin
       PLANETARY_COMPUTER_URL: planetaryComputerUrl
       ALLOWED_HREF_HOSTS: allowedHrefHosts
@@ -283,9 +280,8 @@ output INGESTION_IDENTITY_PRINCIPAL_ID string = identities.outputs.ingestionPrin
 output APP_IDENTITY_PRINCIPAL_ID string = identities.outputs.appPrincipalId
 
 // What the `geocatalog` command needs: `azd env get-values > azure.env`, then `geocatalog --env-file azure.env …`.
+// No output has the name of an input: azd keeps outputs, and would hand them in again in place of a new default.
 output GEOCATALOG_URL string = isNewGeocatalog ? newGeocatalog!.outputs.url : existingGeocatalog!.outputs.url
-output GEOCATALOG_SCOPE string = geocatalogScope
-output GEOCATALOG_API_VERSION string = geocatalogApiVersion
 output INGEST_STORAGE__queueServiceUri string = ingestStorage.outputs.queueEndpoint
 output INGEST_STORAGE__blobServiceUri string = ingestStorage.outputs.blobEndpoint
 output INGEST_STORAGE__tableServiceUri string = ingestStorage.outputs.tableEndpoint

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from urllib.parse import SplitResult, urlsplit
 
 import requests
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
 
 from shared.blob_urls import parse_blob_url
@@ -132,7 +132,10 @@ class HrefReader:
     def _read_own(self, container: str, blob: str) -> Iterator[bytes]:
         try:
             yield from self._blobs.get_blob_client(container, blob).download_blob(max_concurrency=1).chunks()
-        except ResourceNotFoundError:
+        except HttpResponseError as error:
+            # 400: a name that no blob can have.
+            if error.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}:
+                raise
             raise BadMessage(
                 f"There is no blob at the href in container {container}; send the file again.",
                 code=ErrorCode.HREF_NOT_FOUND,

@@ -205,12 +205,13 @@ def _write(claimed: ItemRow, work: Work, app: Clients) -> None:
         )
     if app.now() > (claimed.claimed_at or app.now()) + app.timings.call_budget:
         raise Unavailable("The claim grew old before GeoCatalog could be asked.")
+    asked_at = app.now()
     operation = _send(claimed, work, app)
     app.pause.answered()
     if operation is None:
         _close(claimed, ItemStatus.DELETED, Outcome.DELETED, app, in_catalog=False)
     else:
-        _record_submission(claimed, operation[1], operation[0], app)
+        _record_submission(claimed, operation[1], operation[0], asked_at, app)
 
 
 def _send(claimed: ItemRow, work: Work, app: Clients) -> tuple[OperationKind, str] | None:
@@ -226,18 +227,20 @@ def _send(claimed: ItemRow, work: Work, app: Clients) -> tuple[OperationKind, st
     return OperationKind.ADD_ITEM, catalog.post_item(work.collection, work.prepared.body)
 
 
-def _record_submission(claimed: ItemRow, operation_id: str, kind: OperationKind, app: Clients) -> None:
-    now = app.now()
+def _record_submission(
+    claimed: ItemRow, operation_id: str, kind: OperationKind, asked_at: datetime, app: Clients
+) -> None:
+    # The moment before the call: what GeoCatalog stores for it is never older, however quick it is.
     submitted = claimed.changed(
-        ItemStatus.SUBMITTED, now,
-        operation_id=operation_id, submitted_at=now, claimed_by=None, claimed_until=None, quiet_until=None,
+        ItemStatus.SUBMITTED, app.now(),
+        operation_id=operation_id, submitted_at=asked_at, claimed_by=None, claimed_until=None, quiet_until=None,
     )  # fmt: skip
     operation = OperationRow(
         collection=claimed.collection,
         operation_id=operation_id,
         kind=kind,
         item_id=claimed.item_id,
-        submitted_at=now,
+        submitted_at=asked_at,
         correlation_id=claimed.correlation_id,
         history=submitted.history,
     )
@@ -297,6 +300,7 @@ def _close(row: ItemRow, status: ItemStatus, outcome: Outcome, app: Clients, **c
     )
     app.queues.send_result(result)
     if status is not ItemStatus.FAILED:
+        log.info("Item %s/%s: %s", row.collection, row.item_id, outcome)
         columns["message"] = b""
     after = row.changed(status, now, finished_at=now, claimed_by=None, claimed_until=None, **columns)
     try:

@@ -226,6 +226,8 @@ def _close_some(endings: list[Ending], app: Clients) -> int:
                 if ending.operation.operation_id in still_open
             ]
             continue
+        for ending in endings:
+            log.info("Item %s/%s: %s", collection, ending.operation.item_id, ending.outcome)
         return len(endings)
     return 0
 

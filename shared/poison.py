@@ -107,6 +107,7 @@ def _fail_item(work: Work, error: IngestionError, app: Clients) -> bool:
     if row is None or row.status not in {ItemStatus.SUBMITTING, ItemStatus.WAITING, ItemStatus.HELD}:
         return False
     code = str(error.code)
+    log.warning("Item %s/%s failed: %s %s", work.collection, work.item_id, code, error.message)
     app.queues.send_result(
         Result(
             collection=work.collection,

@@ -2,13 +2,14 @@
 
 import base64
 import binascii
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.faults import CommandError
-from shared.clients import Clients
 from shared.ids import check_collection_id
 from shared.messages import MAX_BODY_BYTES, CollectionMessage, QueueName, parse_message
-from shared.payloads import Payloads
+
+if TYPE_CHECKING:  # only what sends needs the clients, which are slow to import
+    from shared.clients import Clients
 
 # A thumbnail of up to this much base64 stays in the message, where the rest of it still finds room.
 _MAX_INLINE_THUMBNAIL = MAX_BODY_BYTES // 4
@@ -32,13 +33,15 @@ def checked_message(fields: dict[str, Any]) -> tuple[str, CollectionMessage]:
     return check_collection_id(collection), message
 
 
-def send_configuration(fields: dict[str, Any], app: Clients) -> None:
+def send_configuration(fields: dict[str, Any], app: "Clients") -> None:
     """Sends a message of queue `collections`.
 
     Raises:
         CommandError: the thumbnail's data is not base64.
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
+    from shared.payloads import Payloads  # noqa: PLC0415 - see above
+
     thumbnail = fields.get("thumbnail") or {}
     data = str(thumbnail.get("data") or "")
     if len(data) > _MAX_INLINE_THUMBNAIL:

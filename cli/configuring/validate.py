@@ -78,6 +78,8 @@ def _faults(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _thumbnail_faults(message)
     yield from _entries("render_options", message.render_options, _RENDER_OPTION_KEYS, _render_option_faults)
     yield from _entries("mosaics", message.mosaics, _MOSAIC_KEYS, _mosaic_faults)
+    for number, mosaic in enumerate((message.mosaic_info or {}).get("mosaics") or ()):
+        yield from ((f"mosaic_info.mosaics.{number}.{name}", text) for name, text in _mosaic_faults(mosaic))
     yield from _tile_faults(message.tile_settings)
     yield from _queryable_faults(message.queryables)
     scheme = (message.partition_type or {}).get("scheme")
@@ -199,10 +201,24 @@ def _mosaic_faults(mosaic: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
     for number, expression in enumerate(cql):
         try:
-            cql2.Expr(expression).validate()
+            cql2.Expr(_with_intervals(expression)).validate()
         except Exception as error:  # noqa: BLE001 - the library raises plain Exceptions for what is no CQL2
             detail = " ".join(str(error).split())[:200]
             yield f"cql.{number}", f"It is not CQL2 in JSON: {detail}."
+
+
+def _with_intervals(expression: Any) -> Any:  # noqa: ANN401 - JSON is any value
+    """Writes a range of time that is a bare list as CQL2 wants it; the Planetary Computer has such, and they work."""
+    if isinstance(expression, list):
+        return [_with_intervals(inner) for inner in expression]
+    if not isinstance(expression, dict):
+        return expression
+    arguments = expression.get("args")
+    op = str(expression.get("op", ""))
+    if (op.startswith("t_") or op == "anyinteracts") and isinstance(arguments, list):
+        intervals = [{"interval": inner} if isinstance(inner, list) else inner for inner in arguments]
+        return {**expression, "args": intervals}
+    return {name: _with_intervals(inner) for name, inner in expression.items()}
 
 
 def _tile_faults(settings: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:

@@ -34,6 +34,8 @@ _WIDTH, _HEIGHT = 960.0, 480.0
 _MARGIN = 0.08
 _LINES = 6
 _BARS_HEIGHT = 200.0
+_MOST_DAYS = 60
+_MOST_LABELS = 12  # of days; more would run into each other
 # An outline smaller than this would not be seen.
 _SMALLEST = 3.0
 
@@ -121,6 +123,8 @@ def draw_days(days: Mapping[str, Mapping[str, int]]) -> str:
     Returns:
         An SVG element.
     """
+    days = dict(list(days.items())[-_MOST_DAYS:])
+    every = math.ceil(len(days) / _MOST_LABELS) or 1
     highest = max((sum(counts.values()) for counts in days.values()), default=0) or 1
     room = _WIDTH / max(len(days), 7)
     shapes = []
@@ -136,11 +140,10 @@ def draw_days(days: Mapping[str, Mapping[str, int]]) -> str:
                     f'width="{room * 0.8:.1f}" height="{height:.1f}" fill="{colour}">'
                     f"<title>{escape(day)}: {count:,} {outcome}</title></rect>"
                 )
-        shapes.append(
-            f'<text class="degree" x="{number * room + room * 0.1:.1f}" y="{_BARS_HEIGHT + 14:.0f}">{day}</text>'
-        )
-        total = sum(counts.values())
-        shapes.append(f'<text class="degree" x="{number * room + room * 0.1:.1f}" y="{y - 4:.1f}">{total:,}</text>')
+        if number % every == 0:
+            x, total = number * room + room * 0.1, sum(counts.values())
+            shapes.append(f'<text class="degree" x="{x:.1f}" y="{_BARS_HEIGHT + 14:.0f}">{escape(day)}</text>')
+            shapes.append(f'<text class="degree" x="{x:.1f}" y="{y - 4:.1f}">{total:,}</text>')
     return (
         f'<svg class="days" role="img" aria-label="Outcomes of {len(days)} days" '
         f'viewBox="0 0 {_WIDTH:.0f} {_BARS_HEIGHT + 20:.0f}">{"".join(shapes)}</svg>'

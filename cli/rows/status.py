@@ -22,7 +22,10 @@ def show_status(app: Clients, collections: list[str], *, as_json: bool) -> None:
         write_json(status_fields(overview, sources))
         return
     now = app.now()
-    print_table(*items_table(overview, now))
+    if overview.collections:
+        print_table(*items_table(overview, now))
+    else:
+        say("No collections and no items yet.")
     queues = ", ".join(f"{name} {depth:,}" for name, depth in overview.queues.items() if depth)
     say(f"\nQueues: {queues or 'all empty'}")
     say(f"Dead letters: {overview.deadletters:,}" + (" (see geocatalog failures)" if overview.deadletters else ""))

@@ -1,22 +1,24 @@
 """Runs `geocatalog enqueue`: connects, shows progress, says what was sent, skipped and refused."""
 
+import os
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.progress import Progress, TaskID
 
-from cli.connection import connect, has_geocatalog
 from cli.faults import ExitCode, usage_error
 from cli.output import note, progress, say, write_json
 from cli.sending.documents import Unreadable
 from cli.sending.enqueue import Listener, Report, Wish, enqueue
 from cli.sending.inputs import find_inputs
 from cli.sending.stac_api import Query, StacSearch
-from shared.clients import Clients
 from shared.errors import IngestionError
+
+if TYPE_CHECKING:
+    from shared.clients import Clients
 
 # A person reads some reasons on the terminal; --json has a thousand.
 _SHOWN_REASONS = 20
@@ -45,23 +47,32 @@ def run(arguments: EnqueueArguments, wish: Wish) -> None:
     Raises:
         typer.Exit: something was refused, or it was interrupted.
         CommandError: see enqueue.
-        azure.core.exceptions.AzureError: see enqueue.
+        Exception: what ended it early, after the report.
     """
     _check(arguments, wish)
     inputs, passed_over = find_inputs(arguments.names)
-    app = None if wish.dry_run else connect(needs_geocatalog=False)
+    app = None if wish.dry_run else _connect()
     search = StacSearch(arguments.search, arguments.query) if arguments.search else None
     with progress(unit="sent") as bar:
         task = bar.add_task("Enqueueing", total=None, counted=0)
         report = enqueue(inputs, search, wish, app, _listener(bar, task))
     if passed_over:
         report.warnings.append(f"{passed_over} other files in folders were passed over: they cannot hold STAC.")
-    _warn_of_unknown_collections(report, app)
+    if report.fault is None:
+        _warn_of_unknown_collections(report, app)
     _tell(report, wish, as_json=arguments.as_json)
     if report.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
+    if report.fault is not None:
+        raise report.fault
     if report.refused_count or not (report.sent or report.references or report.collections):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _connect() -> "Clients":
+    from cli.connection import connect  # noqa: PLC0415 - slow to import, and a dry run does without
+
+    return connect(needs_geocatalog=False)
 
 
 def _check(arguments: EnqueueArguments, wish: Wish) -> None:
@@ -85,7 +96,7 @@ def _listener(bar: Progress, task: TaskID) -> Listener:
     )
 
 
-def _warn_of_unknown_collections(report: Report, app: Clients | None) -> None:
+def _warn_of_unknown_collections(report: Report, app: "Clients | None") -> None:
     for collection, count in report.sent.items():
         if collection in report.collections or app is None or _is_known(collection, app):
             continue
@@ -95,10 +106,10 @@ def _warn_of_unknown_collections(report: Report, app: Clients | None) -> None:
         )
 
 
-def _is_known(collection: str, app: Clients) -> bool:
+def _is_known(collection: str, app: "Clients") -> bool:
     if app.status.get_collection(collection).get("created_at"):
         return True
-    if not has_geocatalog():
+    if not os.environ.get("GEOCATALOG_URL"):
         return True  # a producer without access to GeoCatalog cannot ask
     try:
         return app.geocatalog.get_collection(collection) is not None
@@ -129,6 +140,8 @@ def _tell(report: Report, wish: Wish, *, as_json: bool) -> None:
         note("Nothing was sent, since --strict was given; mend what was refused and run the command again.")
     if report.interrupted:
         note("Interrupted; run the same command again to send the rest, nothing is ingested twice.")
+    elif report.fault is not None:
+        note("It ended early; run the same command again to send the rest, nothing is ingested twice.")
     elif parts and not wish.dry_run:
         note(f"Follow them with: geocatalog watch --correlation-id {wish.correlation_id}")
 
@@ -158,4 +171,5 @@ def _as_json(report: Report, wish: Wish) -> dict[str, Any]:
         "correlation_id": wish.correlation_id,
         "dry_run": wish.dry_run,
         "interrupted": report.interrupted,
+        "complete": not (report.interrupted or report.fault),
     }

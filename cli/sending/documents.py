@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from shared.item_files import MAX_COLLECTION_BYTES
 from shared.json_codec import read_json
+
+# One JSON document is held in memory whole, and parsed JSON takes several times its text; one object per line has no
+# limit. The app has the same limit for a file that it fetches.
+MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 
 
 class Kind(StrEnum):
@@ -96,10 +99,10 @@ def _of_document(
     content = bytearray(first + (second[1] if second else b""))
     for _, line in rest:
         content += line
-        if len(content) > MAX_COLLECTION_BYTES:
+        if len(content) > MAX_DOCUMENT_BYTES:
             yield Unreadable(
                 origin,
-                f"It is one JSON document of more than {MAX_COLLECTION_BYTES:,} bytes; write one Item per line "
+                f"It is one JSON document of more than {MAX_DOCUMENT_BYTES:,} bytes; write one Item per line "
                 "(NDJSON), of which there may be any number.",
                 len(content),
             )

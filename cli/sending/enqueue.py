@@ -8,23 +8,25 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from cli.configuring.files import configuration_of, load_object
 from cli.configuring.sending import checked_message, send_configuration
-from cli.faults import CommandError, usage_error
+from cli.faults import CommandError, ExitCode, usage_error
 from cli.sending.catalogs import follow_catalog, has_item_links
 from cli.sending.documents import Document, Kind, Read, Unreadable
 from cli.sending.inputs import Input, read_input
 from cli.sending.sender import ParallelSender
 from cli.sending.stac_api import StacSearch
-from shared.clients import Clients
 from shared.errors import IngestionError
 from shared.ids import check_collection_id, check_item_id
 from shared.json_codec import read_json, write_json
 from shared.messages import ItemMessage, dump_message, parse_message
 from shared.settings import DEFAULT_PLANETARY_COMPUTER_URL
 from shared.stac_items import prepare_item
+
+if TYPE_CHECKING:  # a dry run does without the clients, which are slow to import
+    from shared.clients import Clients
 
 # As many reasons as a person reads; the counts are always of all.
 MAX_REASONS = 1_000
@@ -75,6 +77,7 @@ class Report:
         refused_count: how many cannot be ingested.
         warnings: what a person should know.
         interrupted: whether it was stopped in the middle.
+        fault: what ended it in the middle.
     """
 
     sent: Counter[str] = field(default_factory=Counter)
@@ -86,6 +89,7 @@ class Report:
     refused_count: int = 0
     warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
+    fault: Exception | None = None
 
     def skip(self, origin: str, reason: str) -> None:
         """Notes a document that is left out."""
@@ -115,7 +119,9 @@ class Listener:
     sent: Callable[[int], None]
 
 
-def enqueue(inputs: list[Input], search: StacSearch | None, wish: Wish, app: Clients | None, tell: Listener) -> Report:
+def enqueue(
+    inputs: list[Input], search: StacSearch | None, wish: Wish, app: "Clients | None", tell: Listener
+) -> Report:
     """Enqueues what the inputs hold and the search finds.
 
     Args:
@@ -126,22 +132,22 @@ def enqueue(inputs: list[Input], search: StacSearch | None, wish: Wish, app: Cli
         tell: told how it goes on.
 
     Returns:
-        What was sent, skipped and refused. A Ctrl-C ends it early and is noted there.
+        What was sent, skipped and refused. A Ctrl-C, a storage or a server that fails end it early and are noted there.
 
     Raises:
-        CommandError: the command was called in a wrong way, or an input cannot be read.
-        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+        CommandError: the command was called in a wrong way.
     """
     return _Run(wish, app, tell).run(inputs, search)
 
 
 class _Run:
-    def __init__(self, wish: Wish, app: Clients | None, tell: Listener) -> None:
+    def __init__(self, wish: Wish, app: "Clients | None", tell: Listener) -> None:
         self._wish = wish
         self._app = app
         self._tell = tell
         self._report = Report()
         self._lock = threading.Lock()
+        self._done = 0
         self._common = _common_fields(wish)
         self._pc_url = app.settings.planetary_computer_url if app else DEFAULT_PLANETARY_COMPUTER_URL
 
@@ -155,6 +161,12 @@ class _Run:
             self._send(self._staged(messages) if self._wish.strict else messages)
         except KeyboardInterrupt:
             self._report.interrupted = True
+        except CommandError as error:
+            if error.exit_code is ExitCode.USAGE:
+                raise
+            self._report.fault = error
+        except Exception as error:  # noqa: BLE001 - told after what had been sent, by whoever shows the report
+            self._report.fault = error
         return self._report
 
     # Collections
@@ -236,7 +248,7 @@ class _Run:
                 yield read
 
     def _messages(self, documents: Iterator[Read]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yields the messages of the items that can be ingested, each with its collection."""
+        """Yields the messages of the items that can be ingested, each with its collection; none for a reference."""
         for read in documents:
             if isinstance(read, Unreadable):
                 self._tell.advanced(read.size)
@@ -285,25 +297,21 @@ class _Run:
 
     def _send(self, messages: Iterator[tuple[str, dict[str, Any]]]) -> None:
         if self._wish.dry_run or self._app is None:
-            for collection, message in messages:
-                self._count(collection, message)
+            for collection, _ in messages:
+                self._count(collection)
             return
-        sent = itertools.count(1)
-
-        def on_sent() -> None:
-            with self._lock:
-                self._tell.sent(next(sent))
-
-        with ParallelSender(self._app.queues, width=self._wish.width, on_sent=on_sent) as sender:
+        with ParallelSender(self._app.queues, width=self._wish.width, on_sent=self._count) as sender:
             for collection, message in messages:
-                sender.send(message)
-                self._count(collection, message)
+                sender.send(message, collection)
 
-    def _count(self, collection: str, message: dict[str, Any]) -> None:
-        if "href" in message:
-            self._report.references += 1
-        else:
-            self._report.sent[collection] += 1
+    def _count(self, collection: str) -> None:
+        with self._lock:
+            if collection:
+                self._report.sent[collection] += 1
+            else:
+                self._report.references += 1
+            self._done += 1
+            self._tell.sent(self._done)
 
 
 def _common_fields(wish: Wish) -> dict[str, Any]:

@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from shared.messages import QueueName
-from shared.queues import Queues
+
+if TYPE_CHECKING:  # a dry run does without, and it is slow to import
+    from shared.queues import Queues
 
 
 class ParallelSender:
@@ -16,10 +18,10 @@ class ParallelSender:
     Args:
         queues: sends messages.
         width: how many are sent at once.
-        on_sent: called after each message that was taken, on any thread.
+        on_sent: called with the label of each message that was taken, on any thread.
     """
 
-    def __init__(self, queues: Queues, *, width: int, on_sent: Callable[[], None]) -> None:
+    def __init__(self, queues: "Queues", *, width: int, on_sent: Callable[[str], None]) -> None:
         self._queues = queues
         self._on_sent = on_sent
         self._room = threading.Semaphore(2 * width)
@@ -36,21 +38,26 @@ class ParallelSender:
         if error is None:
             self._raise_error()
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any], label: str) -> None:
         """Sends a message when there is room.
+
+        Args:
+            message: its fields.
+            label: what `on_sent` is told.
 
         Raises:
             azure.core.exceptions.AzureError: an earlier message was not taken; nothing more is sent.
         """
         self._raise_error()
         self._room.acquire()
-        self._executor.submit(self._queues.send, QueueName.ITEMS, message).add_done_callback(self._ended)
+        future = self._executor.submit(self._queues.send, QueueName.ITEMS, message)
+        future.add_done_callback(lambda ended: self._ended(ended, label))
 
-    def _ended(self, future: "Future[None]") -> None:
+    def _ended(self, future: "Future[None]", label: str) -> None:
         self._room.release()
         error = future.exception()
         if error is None:
-            self._on_sent()
+            self._on_sent(label)
         elif self._error is None:
             self._error = error
 

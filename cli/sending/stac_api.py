@@ -84,17 +84,18 @@ class StacSearch:
         from pystac_client import Client  # noqa: PLC0415 - slow to import, and only a search needs it
         from pystac_client.stac_api_io import StacApiIO  # noqa: PLC0415
 
+        bbox, selected = parse_bbox(query.bbox), parse_filter(query.filter)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of conformance classes; a search that cannot be done says so itself
             client = Client.open(url, stac_io=StacApiIO(timeout=_TIMEOUT, max_retries=3))
             self._search = client.search(
                 collections=list(query.collections) or None,
                 ids=list(query.ids) or None,
-                bbox=parse_bbox(query.bbox),
+                bbox=bbox,
                 datetime=query.datetime,
                 max_items=query.max_items,
                 limit=min(query.max_items or _PAGE, _PAGE),
-                **parse_filter(query.filter),
+                **selected,
             )
         self._max_items = query.max_items
 

@@ -15,6 +15,13 @@ param alwaysReadyInstances int
 param settings object
 param extraSettings object
 
+var alwaysReady = [
+  {
+    name: 'function:ingest_item'
+    instanceCount: alwaysReadyInstances
+  }
+]
+
 resource hostAccount 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: hostAccountName
 }
@@ -73,14 +80,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
-        alwaysReady: alwaysReadyInstances == 0
-          ? []
-          : [
-              {
-                name: 'function:ingest_item'
-                instanceCount: alwaysReadyInstances
-              }
-            ]
+        alwaysReady: alwaysReadyInstances == 0 ? [] : alwaysReady
       }
     }
   }

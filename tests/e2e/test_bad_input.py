@@ -88,5 +88,5 @@ def test_an_unknown_collection_holds_the_item_until_it_is_there(reading_stack: R
     wait_for(lambda: stack.statuses("not-yet").get("early") == "Held", "the item to be held")
     assert "Create the collection" in str(stack.rows("not-yet")["early"]["error_message"])
     stack.create_collection("not-yet")
-    assert stack.command("resume", "--collection", "not-yet").returncode == 0
+    assert stack.command("resume", "not-yet").returncode == 0
     stack.result(id="early", outcome="ingested")

@@ -187,7 +187,7 @@ def test_every_trigger_uses_the_connection_that_infra_sets() -> None:
 
 
 def _triggers() -> dict[str, dict[str, str]]:
-    """Returns the arguments of each function's trigger, by the function's name: strings as they are, else their code."""
+    """Returns the arguments of each function's trigger, by function: strings bare, else their code."""
     found = {}
     for path in (ROOT / "functions").glob("*.py"):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:

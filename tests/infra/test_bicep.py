@@ -123,3 +123,9 @@ def test_the_parameter_file_has_the_defaults_of_main() -> None:
         environment_default = re.fullmatch(r"\$\{\w+=(.*)\}", entry["value"])
         if environment_default:
             assert environment_default.group(1) == str(default_of(MAIN, name)), name
+
+
+def test_no_output_is_taken_for_an_input() -> None:
+    # azd keeps outputs in its environment; one named like an input would hold on to an old default for ever.
+    inputs = set(re.findall(r"\$\{(\w+)", (INFRA / "main.parameters.json").read_text(encoding="utf-8")))
+    assert inputs & set(declarations(MAIN, "output")) == set()

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azure.core.credentials import AccessToken
@@ -30,13 +30,19 @@ class Clock:
     """The present moment, moved on by the test."""
 
     def __init__(self) -> None:
-        self._ahead = timedelta(0)
+        self._ahead: list[tuple[datetime, timedelta]] = [(datetime.min.replace(tzinfo=UTC), timedelta(0))]
 
     def now(self) -> datetime:
-        return utc_now() + self._ahead
+        """Give the present moment on this clock."""
+        return utc_now() + self._ahead[-1][1]
 
     def advance(self, duration: timedelta) -> None:
-        self._ahead += duration
+        """Move the clock on."""
+        self._ahead.append((utc_now(), self._ahead[-1][1] + duration))
+
+    def at(self, moment: datetime) -> datetime:
+        """Give what this clock showed at a real moment."""
+        return moment + next(ahead for since, ahead in reversed(self._ahead) if since <= moment)
 
 
 def make_app(azurite: Azurite, catalog_url: str, clock: Clock | None = None, **environment: str) -> Clients:

@@ -1,0 +1,154 @@
+"""`validate`, `plan`, `diff`, `apply` and `export`, on a running stack."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import Cli, run
+from tests.running_stack import RunningStack, small_collection
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    collection = request.node.name.replace("_", "-")[:60]
+    (tmp_path / "thumb.png").write_bytes(PIXEL)
+    message = {
+        "definition": small_collection(collection),
+        "thumbnail": {"href": "thumb.png"},
+        "render_options": [
+            {"name": "Natural color", "options": "assets=visual", "min_zoom": 8},
+            {"name": "A name that is far too long for what GeoCatalog takes", "options": "assets=visual"},
+        ],
+        "mosaics": [{"name": "Clear", "cql": [{"op": "<=", "args": [{"property": "eo:cloud_cover"}, 10]}]}],
+        "tile_settings": {"min_zoom": 7, "max_items_per_tile": 20},
+        "queryables": [{"name": "eo:cloud_cover", "definition": {"type": "number"}, "data_type": "number"}],
+        "partition_type": {"scheme": "year"},
+    }
+    file = tmp_path / "collection.json"
+    file.write_text(json.dumps(message))
+    return file
+
+
+def writes(stack: RunningStack) -> list[dict[str, Any]]:
+    requests = stack.catalog("GET", "/_emulator/requests").json()
+    return [
+        request
+        for request in requests
+        if request["method"] != "GET" and request["path"] not in {"/stac/search", "/_emulator/reset"}
+    ]
+
+
+def test_applied_exported_and_applied_again_without_a_write(
+    cli: Cli, stack: RunningStack, configuration: Path, tmp_path: Path
+) -> None:
+    collection = json.loads(configuration.read_text())["definition"]["id"]
+    planned = cli.json("plan", str(configuration))
+    assert planned["collections"][0]["exists"] is False
+    assert cli.json("diff", str(configuration), code=1)["changes"] == planned["changes"] == 8
+    applied = cli.json("apply", str(configuration))["collections"][0]
+    assert applied["outcome"] == "applied"
+    assert cli.json("diff", str(configuration))["changes"] == 0
+    for ending in ("json", "yaml"):
+        folder = tmp_path / ending
+        files = cli.json("export", collection, "--to", str(folder), *(["--yaml"] if ending == "yaml" else []))["files"]
+        assert {Path(file).suffix for file in files} == {f".{ending}", ".png"}
+        assert cli.json("validate", str(folder))["valid"]
+        assert cli.json("diff", "--prune", str(folder))["changes"] == 0
+        stack.catalog("POST", "/_emulator/reset")
+        assert cli.json("apply", "--prune", str(folder))["collections"][0]["outcome"] == "applied"
+        assert writes(stack) == []
+
+
+def test_drift_is_shown_as_a_difference_and_mended(cli: Cli, stack: RunningStack, configuration: Path) -> None:
+    collection = json.loads(configuration.read_text())["definition"]["id"]
+    cli.ok("apply", str(configuration))
+    stack.clients.geocatalog.put_configuration(collection, "tile-settings", {"minZoom": 3, "maxItemsPerTile": 20})
+    stack.clients.geocatalog.delete_configuration(collection, "mosaics", "clear")
+    done = cli.run("diff", str(configuration))
+    assert done.returncode == 1
+    assert '-  "minZoom": 3' in done.stdout
+    assert '+  "minZoom": 7' in done.stdout
+    assert "mosaics: add clear" in done.stdout
+    cli.ok("apply", str(configuration))
+    cli.ok("diff", str(configuration))
+
+
+def test_a_refused_part_fails_the_command_and_not_the_others(cli: Cli, configuration: Path) -> None:
+    message = json.loads(configuration.read_text())
+    message["thumbnail"] = {"data": base64.b64encode(b"no image").decode()}
+    configuration.write_text(json.dumps(message))
+    applied = cli.json("apply", str(configuration), code=1)["collections"][0]
+    assert applied["outcome"] == "refused"
+    states = {part: record["state"] for part, record in applied["parts"].items()}
+    assert states["thumbnail"] == "refused"
+    assert states["render_options"] == "applied"
+
+
+def test_a_rejected_message_is_told(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("planetary_computer: no-such-collection\ncollection: rejected\n")
+    applied = cli.json("apply", str(file), code=1)["collections"][0]
+    assert applied["outcome"] == "rejected"
+    assert "no-such-collection" in applied["reason"]
+
+
+def test_no_wait(cli: Cli, configuration: Path) -> None:
+    assert cli.json("apply", "--no-wait", str(configuration))["collections"][0]["outcome"] == "sent"
+
+
+FAULTY = """
+planetary_computer: x
+render_option: []
+partition_type: {scheme: week}
+mosaics:
+ - {id: "-a", cqll: []}
+ - {name: b, cql: [{op: "=", args: [1]}]}
+ - {id: d, name: x}
+ - {id: d, name: y}
+queryables: [{name: "eo:cloud_cover", data_typ: number}]
+render_options: [{name: n, type: rastertile, options: x}]
+tile_settings: {minZoom: 99}
+"""
+
+
+def test_validate_names_place_and_mend_of_each_fault(tmp_path: Path) -> None:
+    file = tmp_path / "faulty.yaml"
+    file.write_text(FAULTY)
+    definition = small_collection("d") | {"extent": {"spatial": {}}, "assets": {"a": {"href": "x"}}}
+    (tmp_path / "collection.json").write_text(json.dumps(definition))
+    done = run("validate", str(tmp_path), "--json")
+    assert done.returncode == 1, done.stderr
+    faults = {fault["place"]: fault["fault"] for fault in json.loads(done.stdout)["faults"]}
+    assert "did you mean render_options" in faults["render_option"]
+    assert "did you mean cql" in faults["mosaics.0.cqll"]
+    assert "did you mean data_type" in faults["queryables.0.data_typ"]
+    assert faults.keys() >= {
+        "partition_type.scheme", "mosaics.0.id", "mosaics.1.cql.0", "mosaics.2.id", "queryables.0.definition",
+        "render_options.0.type", "tile_settings.minZoom", "definition.extent.spatial", "definition.assets",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.json", "{", "not JSON"),
+        ("a.yaml", "a: [", "not YAML"),
+        ("a.yaml", "- a", "holds no object"),
+        ("a.yaml", "planetary_computer: x\nthumbnail: gone.png", "no such file beside it"),
+        ("a.yaml", "planetary_computer: x\ndefinition: {id: y}", "exactly one"),
+        ("a.yaml", "href: https://example.com/c.json", "say under collection"),
+        ("a.yaml", "planetary_computer: bad id", "is not one GeoCatalog takes"),
+    ],
+)
+def test_a_bad_file_is_never_sent(name: str, content: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    done = run("apply", str(tmp_path / name), settings={"INGEST_STORAGE": "UseDevelopmentStorage=true"})
+    assert done.returncode == 1
+    assert words in done.stderr

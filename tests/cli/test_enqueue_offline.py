@@ -1,0 +1,145 @@
+"""What `enqueue --dry-run` makes of input: nothing is sent, so no stack is needed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import clean_environment, run
+from tests.running_stack import small_collection, small_item
+
+
+def dry_run(*arguments: str, stdin: str | None = None, code: int = 0) -> dict[str, Any]:
+    done = run("enqueue", *arguments, "--dry-run", "--json", stdin=stdin)
+    assert done.returncode == code, done.stdout + done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def lines(*values: object) -> str:
+    return "".join(json.dumps(value) + "\n" for value in values)
+
+
+A, B = small_item("c", "a"), small_item("c", "b")
+
+
+SHAPES = [
+    lines(A, B),
+    "\ufeff" + lines(A) + "\r\n\n" + lines(B).strip(),
+    json.dumps({"type": "FeatureCollection", "features": [A, B]}),
+    json.dumps({"type": "FeatureCollection", "features": [A, B]}, indent=2),
+    json.dumps([A, B], indent=1),
+]
+
+
+def test_shapes_of_input(tmp_path: Path) -> None:
+    files = []
+    for number, text in enumerate(SHAPES):
+        file = tmp_path / f"{number}.json"
+        file.write_text(text, encoding="utf-8")
+        files.append(str(file))
+    assert dry_run(*files, "-", stdin=SHAPES[3])["by_collection"] == {"c": 2 * (len(SHAPES) + 1)}
+
+
+def test_a_folder_reports_every_file_that_is_not_sent(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "a.json").write_text(json.dumps(A))
+    (tmp_path / "many.ndjson").write_text(lines(B, small_item("c", "bad id"), 7) + "{broken\n")
+    (tmp_path / "package.json").write_text('{"name": "something else"}')
+    (tmp_path / "broken.json").write_text('{"type": ')
+    (tmp_path / "image.tif").write_bytes(b"II*")
+    report = dry_run(str(tmp_path), code=1)
+    assert report["by_collection"] == {"c": 2}
+    reasons = {Path(entry["origin"].partition(" ")[0]).name: entry["what"] for entry in report["reasons"]}
+    assert reasons == {
+        "package.json": "skipped",
+        "broken.json": "refused",
+        "many.ndjson:2": "refused",
+        "many.ndjson:3": "refused",
+        "many.ndjson:4": "refused",
+    }
+    assert report["warnings"] == ["1 other files in folders were passed over: they cannot hold STAC."]
+
+
+def test_skip_invalid_and_strict() -> None:
+    bad = small_item("c", "bad")
+    bad["assets"]["data"]["href"] = "relative.tif"
+    text = lines(A, bad, B)
+    skipped = dry_run("-", "--skip-invalid", stdin=text)
+    assert (skipped["sent"], skipped["skipped"], skipped["refused"]) == (2, 1, 0)
+    assert "absolute https URL" in skipped["reasons"][0]["reason"]
+    strict = dry_run("-", "--strict", stdin=text, code=1)
+    assert (strict["sent"], strict["refused"]) == (0, 1)
+
+
+def test_collections_of_a_folder_and_re_targeting(tmp_path: Path) -> None:
+    (tmp_path / "collection.json").write_text(json.dumps(small_collection("c")))
+    (tmp_path / "config.json").write_text('{"render_config": {"minzoom": 9}, "mosaic_info": {}}')
+    (tmp_path / "a.json").write_text(json.dumps(A))
+    assert dry_run(str(tmp_path))["collections"] == ["c"]
+    moved = dry_run(str(tmp_path), "--collection", "mine")
+    assert moved["collections"] == ["mine"]
+    assert moved["by_collection"] == {"mine": 1}
+    assert moved["reasons"] == []
+
+
+def test_a_static_catalog_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    links = [{"rel": "child", "href": "./c/collection.json"}, {"rel": "child", "href": "./gone.json"}]
+    catalog = {"type": "Catalog", "stac_version": "1.0.0", "id": "root", "description": "d", "links": links}
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog))
+    items = [{"rel": "item", "href": f"./{name}.json"} for name in ("a", "b")]
+    (tmp_path / "c" / "collection.json").write_text(json.dumps(small_collection("c") | {"links": items}))
+    for item in (A, B):
+        (tmp_path / "c" / f"{item['id']}.json").write_text(json.dumps(item))
+    report = dry_run(str(tmp_path / "catalog.json"), code=1)
+    assert report["collections"] == ["c"]
+    assert report["by_collection"] == {"c": 2}
+    assert [entry["origin"].rpartition("/")[2] for entry in report["reasons"]] == ["gone.json"]
+
+
+NOTHING = {"": "empty", "<html>": "not JSON", "[]": "no items", "7": "not an object", '{"a": 1}': "not a STAC Item"}
+
+
+def test_files_that_hold_nothing_to_send(tmp_path: Path) -> None:
+    for number, content in enumerate(NOTHING):
+        (tmp_path / f"{number}.txt").write_text(content)
+    report = dry_run(*(str(tmp_path / f"{number}.txt") for number in range(len(NOTHING))), code=1)
+    for entry, words in zip(report["reasons"], NOTHING.values(), strict=True):
+        assert words in entry["reason"]
+
+
+def test_a_folder_without_items(tmp_path: Path) -> None:
+    done = run("enqueue", str(tmp_path))
+    assert done.returncode == 1
+    assert "holds no STAC items" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux's /proc")
+def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
+    """Ten times the items take no more memory at the peak than fits into noise."""
+
+    def peak(count: int) -> int:
+        file = tmp_path / f"{count}.ndjson"
+        padding = "x" * 2_000
+        file.write_text(lines(*(small_item("c", f"i{number}", padding=padding) for number in range(count))))
+        code = (
+            "import re, sys; from cli.main import app; "
+            f"app(['enqueue', {str(file)!r}, '--dry-run'], standalone_mode=False); "
+            "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1], file=sys.stderr)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=True,
+        )
+        return int(done.stderr.split()[-1])
+
+    small, large = peak(1_000), peak(10_000)
+    assert large - small < 8_000, "kilobytes; the larger file alone has over 20,000"

@@ -1,0 +1,170 @@
+"""From `enqueue` to the outcome, and what an operator does about failures, on a running stack."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import COMMAND, Cli, clean_environment
+from tests.cli.conftest import SEARCH
+from tests.running_stack import RunningStack, small_collection, small_item, wait_for
+
+
+def bare_item(collection: str, item_id: str) -> dict[str, object]:
+    """An item without assets, which GeoCatalog ingests without reading anything."""
+    return small_item(collection, item_id) | {"assets": {}}
+
+
+def lines(*values: object) -> str:
+    return "".join(json.dumps(value) + "\n" for value in values)
+
+
+@pytest.fixture
+def failing(stack: RunningStack) -> Iterator[None]:
+    """GeoCatalog fails every operation with a code that is the item's fault."""
+    faults = {"operation_failures": [{"code": "StacValidationFailed", "probability": 1.0, "count": None}]}
+    stack.catalog("PUT", "/_emulator/behavior", json=faults).raise_for_status()
+    yield
+    stack.catalog("POST", "/_emulator/reset").raise_for_status()
+
+
+def test_a_search_is_ingested_followed_and_shown(cli: Cli, scenes: dict[str, object]) -> None:
+    collection, ids = str(scenes["collection"]), [str(item) for item in scenes["ids"]]  # type: ignore[attr-defined]
+    status = cli.json("status")
+    assert status["collections"][collection]["items"]["Succeeded"] == 2
+    assert set(status["collections"][collection]["items"]) >= {"Submitting", "Held", "Failed", "Deleted"}
+    assert status["collections"][collection]["open_operations"] == 0
+    assert status["queues"]["items"] == 0
+    assert any(source["seconds_left"] > 0 for source in status["sources"])
+
+    features = json.loads(cli.ok("items", collection, "--geojson"))["features"]
+    assert {feature["id"] for feature in features} == set(ids)
+    assert {feature["geometry"]["type"] for feature in features} == {"Polygon"}
+    page = cli.json("items", collection, "--limit", "1")
+    assert page["next_offset"] == 1
+    assert cli.json("items", collection, "--limit", "1", "--offset", "1")["next_offset"] is None
+
+    story = cli.json("show", collection, ids[0])
+    assert [entry["status"] for entry in story["history"]] == ["Submitting", "Submitted", "Succeeded"]
+    assert story["operation"]["status"] == "Succeeded"
+
+    url = f"{cli.settings['PLANETARY_COMPUTER_URL']}/api/stac/v1"
+    again = cli.json("enqueue", "--search", url, *SEARCH, "--max-items", "2", "--collection", collection)
+    assert again["sent"] == 2
+    cli.ok("watch", "--until", "60s")
+    assert len(cli.json("show", collection, ids[0])["history"]) == 3, "the same content was ingested again"
+
+
+def test_a_folder_brings_its_collection_first(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "collection.json").write_text(json.dumps(small_collection("from-folder")))
+    (tmp_path / "items.ndjson").write_text(lines(*(bare_item("from-folder", f"i{n}") for n in range(40))))
+    report = cli.json("enqueue", str(tmp_path))
+    assert (report["sent"], report["collections"], report["warnings"]) == (40, ["from-folder"], [])
+    seen = [json.loads(line) for line in cli.ok("watch", "--json", "-c", "from-folder", "--until", "90s").splitlines()]
+    assert seen[-1]["items"]["Succeeded"] == 40
+    assert seen[-1]["queued"] == 0
+
+
+def test_standard_input_payloads_and_a_collection_nobody_knows(cli: Cli) -> None:
+    large = bare_item("nobody-knows", "large")
+    large["properties"] = {"datetime": "2024-01-01T00:00:00Z", "text": "x" * 60_000}
+    report = cli.json("enqueue", "-", "--correlation-id", "mark-1", stdin=lines(large))
+    assert report["correlation_id"] == "mark-1"
+    assert "nobody-knows, which was not sent along" in report["warnings"][0]
+    wait_for(lambda: cli.json("items", "nobody-knows", "--state", "held")["items"], "the held item")
+    watched = cli.run("watch", "--correlation-id", "mark-1", "--until", "90s")
+    assert watched.returncode == 1
+    assert "1 items are held" in watched.stderr
+
+    failures = cli.json("failures", "nobody-knows")["items"]
+    assert [(item["id"], item["error_code"]) for item in failures] == [("large", "CollectionDoesNotExist")]
+    assert "geocatalog apply" in failures[0]["remedy"]
+    cli.json("enqueue", "-", stdin=json.dumps(small_collection("nobody-knows")), code=1)  # a collection needs a file
+    assert cli.json("resume", "nobody-knows")["resumed"] == 1
+
+
+@pytest.mark.usefixtures("failing")
+def test_failures_are_explained_replayed_and_then_ingested(cli: Cli, stack: RunningStack) -> None:
+    stack.create_collection("failing")
+    report = cli.json("enqueue", "-", stdin=lines(bare_item("failing", "a"), bare_item("failing", "b")))
+    watched = cli.run("watch", "--correlation-id", report["correlation_id"], "--until", "90s")
+    assert watched.returncode == 1
+    assert "2 items failed" in watched.stderr
+    text = cli.ok("failures", "failing")
+    assert "failing/a is Failed: StacValidationFailed" in text
+    assert "What to do:" in text
+    assert cli.json("show", "failing", "a")["meaning"]
+
+    filters = ("failing", "--error-code", "StacValidationFailed", "--newer-than", "1h", "--item", "a")
+    assert [item["id"] for item in cli.json("replay", *filters, "--dry-run")["replayed"]] == ["a"]
+    assert cli.json("items", "failing", "--state", "Failed")["items"][0]["id"] == "a"
+    stack.catalog("POST", "/_emulator/reset").raise_for_status()
+    assert len(cli.json("replay", "failing")["replayed"]) == 2
+    cli.ok("watch", "--collection", "failing", "--until", "90s")
+    assert stack.in_catalog("failing").keys() == {"a", "b"}
+    assert cli.json("failures", "failing") == {"items": [], "deadletters": []}
+
+
+def test_dead_letters_are_listed_and_replayed(cli: Cli, stack: RunningStack) -> None:
+    stack.create_collection("letters")
+    stack.send("items", {"item": bare_item("letters", "a"), "colection": "letters"})
+    letters = wait_for(lambda: cli.json("failures")["deadletters"], "the dead letter")
+    assert letters[0]["queue"] == "items"
+    assert "colection" in letters[0]["reason"]
+    replayed = cli.json("replay", "--dead-letters", "--queue", "items")["replayed"]
+    assert len(replayed) == len(letters)
+    wait_for(lambda: cli.json("failures")["deadletters"], "the dead letter, anew")
+
+
+def test_a_ctrl_c_in_the_middle_is_finished_by_a_second_run(cli: Cli, stack: RunningStack, tmp_path: Path) -> None:
+    stack.create_collection("interrupted")
+    text = lines(*(bare_item("interrupted", f"i{n}") for n in range(60)))
+    with subprocess.Popen(
+        [COMMAND, "enqueue", "-", "--json", "--workers", "1"],
+        env=clean_environment(cli.settings), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(text[: len(text) // 2])
+        process.stdin.flush()
+        wait_for(lambda: stack.rows("interrupted"), "the first item")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    report = json.loads(out)
+    assert report["interrupted"]
+    assert 0 < report["sent"] <= 30
+    assert "Traceback" not in err
+    file = tmp_path / "items.ndjson"
+    file.write_text(text)
+    assert cli.json("enqueue", str(file))["sent"] == 60
+    cli.ok("watch", "-c", "interrupted", "--until", "90s")
+    assert len(stack.in_catalog("interrupted")) == 60
+
+
+def test_a_file_that_changes_while_it_is_read(cli: Cli, stack: RunningStack, tmp_path: Path) -> None:
+    stack.create_collection("changing")
+    file = tmp_path / "items.ndjson"
+    file.write_text(lines(*(bare_item("changing", f"i{n}") for n in range(400))))
+    with subprocess.Popen(
+        [COMMAND, "enqueue", str(file), "--workers", "1"],
+        env=clean_environment(cli.settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        wait_for(lambda: stack.rows("changing"), "the first item")
+        with file.open("a") as more:
+            more.write(lines(bare_item("changing", "late")))
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "changed while it was read" in err
+
+
+def test_watch_gives_up_when_told(cli: Cli) -> None:
+    cli.ok("enqueue", "-", stdin=lines(bare_item("no-such-place", "a")))
+    start = time.monotonic()
+    done = cli.run("watch", "-c", "no-such-place", "--until", "1s")
+    assert done.returncode == 1
+    assert time.monotonic() - start < 60

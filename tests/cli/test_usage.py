@@ -1,0 +1,190 @@
+"""What every command does alike: help, exit codes, one sentence on standard error, quick start, documents in step."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cli.commands.items import REPLAYABLE_STATES, STATES
+from cli.docs import JSON_FIELDS, write_docs
+from cli.error_catalog import EXPLANATIONS
+from cli.main import app
+from cli.rows.replaying import REPLAYABLE
+from shared.errors import ErrorCode
+from shared.operations import REMEDIES, Remedy
+from shared.status_rows import ItemStatus
+from tests.cli.command import COMMAND, clean_environment, run
+
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    shown = run("--help")
+    assert shown.returncode == 0
+    for name, command in COMMANDS.items():
+        assert name in shown.stdout
+        parts = getattr(command, "commands", {name: command})
+        for part in parts.values():
+            assert "Example: geocatalog" in part.help, name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["bogus"], "No such command"),
+        (["status", "--bogus"], "No such option"),
+        (["show", "only-one"], "Missing argument"),
+        (["enqueue"], "nothing to enqueue"),
+        (["enqueue", "no/such/file"], "no file or folder no/such/file"),
+        (["enqueue", "-", "--bbox", "1,2,3,4"], "belong to --search"),
+        (["enqueue", "-", "--strict", "--skip-invalid"], "exclude each other"),
+        (["enqueue", "--search", "http://127.0.0.1:1", "--bbox", "1,2"], "--bbox takes four numbers"),
+        (["items", "--state", "Bogus"], "--state takes"),
+        (["items", "--older-than", "soon"], "--older-than takes a duration"),
+        (["watch", "--until", "soon"], "--until takes a duration"),
+        (["delete", "c"], "Say which items"),
+        (["delete", "c", "--confirm", "d"], "must repeat the id"),
+        (["delete", "c", "i", "--confirm", "c"], "leave the items out"),
+        (["delete", "c", "i", "--all-items"], "either by id or by search"),
+        (["cancel"], "never canceled"),
+        (["export"], "Name collections"),
+        (["sources", "add", "https://a.blob.core.windows.net/c"], "exactly one"),
+        (["--env-file", "no/such/env", "status"], "env file no/such/env cannot be read"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_a_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path, settings={"INGEST_STORAGE": "UseDevelopmentStorage=true"})
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert done.stderr.startswith("geocatalog: ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+DEAD = "http://127.0.0.1:1/devstoreaccount1"
+DEAD_STORAGE = (
+    f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=c2VjcmV0;"
+    f"QueueEndpoint={DEAD};BlobEndpoint={DEAD};TableEndpoint={DEAD}"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "words"),
+    [
+        (["status"], {}, "INGEST_STORAGE is missing"),
+        (["search"], {}, "GEOCATALOG_URL is missing"),
+        (["status"], {"INGEST_STORAGE": "nonsense"}, "not a connection string"),
+        (["resume"], {"INGEST_STORAGE": DEAD_STORAGE}, "storage at 127.0.0.1:1 did not answer"),
+        (["search"], {"GEOCATALOG_URL": "http://127.0.0.1:1", "AZURE_TOKEN_CREDENTIALS": "Nonsense"}, ""),
+        (["search"], {"GEOCATALOG_URL": "http://example.com"}, "must be https"),
+        (["enqueue", "http://127.0.0.1:1/x.json", "--dry-run"], {}, "http://127.0.0.1:1 did not answer"),
+        (["enqueue", "--search", "http://127.0.0.1:1/", "--dry-run"], {}, "STAC API did not answer"),
+        (["explain", "EmtyAsset"], {}, "did you mean EmptyAsset"),
+    ],
+)
+def test_a_fault_ends_with_1_and_a_sentence(
+    arguments: list[str], settings: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    done = run(*arguments, settings=settings, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "c2VjcmV0" not in done.stderr
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(tmp_path: Path) -> None:
+    for arguments in (["--debug", "search"], ["search", "--debug"]):
+        done = run(*arguments, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "Traceback" in done.stderr
+
+
+def test_the_env_file_of_a_local_stack_is_read_and_the_environment_wins(tmp_path: Path) -> None:
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "env").write_text("# of a stack\nexport GEOCATALOG_URL='http://example.com/a b'\n")
+    assert "GEOCATALOG_URL: must be https" in run("search", cwd=tmp_path).stderr
+    other = run("search", cwd=tmp_path, settings={"GEOCATALOG_URL": "nonsense"})
+    assert "absolute https URL" in other.stderr
+    (tmp_path / "broken").write_text("GEOCATALOG_URL\n")
+    assert "Line 1 of the env file" in run("--env-file", "broken", "search", cwd=tmp_path).stderr
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    with subprocess.Popen(
+        [COMMAND, "explain", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_completion(shell: str) -> None:
+    script = run(settings={"_GEOCATALOG_COMPLETE": f"source_{shell}"})
+    assert "geocatalog" in script.stdout
+
+
+def test_completion_of_commands() -> None:
+    settings = {"_GEOCATALOG_COMPLETE": "complete_bash", "COMP_WORDS": "geocatalog rep", "COMP_CWORD": "1"}
+    assert run(settings=settings).stdout.split() == ["replay", "report"]
+
+
+def test_it_starts_quickly() -> None:
+    """Under three times the bare start of Python with typer; the best of some runs, since machines are busy."""
+    bare = [sys.executable, "-c", "import typer; a = typer.Typer(); a.command()(lambda: None); a()", "--help"]
+    assert _best([COMMAND, "enqueue", "--help"]) < 3 * _best(bare)
+
+
+def _best(command: list[str]) -> float:
+    def once() -> float:
+        start = time.perf_counter()
+        subprocess.run(command, env=clean_environment(), capture_output=True, timeout=60, check=True)
+        return time.perf_counter() - start
+
+    return min(once() for _ in range(3))
+
+
+def test_nothing_slow_is_imported_to_show_help() -> None:
+    code = "import sys, cli.main; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert not {"azure", "requests", "pydantic", "pystac", "pystac_client", "shared"} & set(found.stdout.split())
+
+
+def test_docs_are_those_of_the_command() -> None:
+    page = Path(__file__).parents[2] / "docs" / "cli.md"
+    assert page.read_text(encoding="utf-8") == write_docs(), "write it again: python -m cli.docs > docs/cli.md"
+
+
+def test_json_of_every_command_is_documented() -> None:
+    documented = {name.strip() for names in JSON_FIELDS for name in names.split(",")}
+    assert documented >= COMMANDS.keys() - {"local"}
+
+
+def test_every_error_code_is_explained() -> None:
+    known = set(REMEDIES) | {code.value for code in ErrorCode}
+    assert known == EXPLANATIONS.keys()
+
+
+def test_the_explanations_agree_with_what_the_app_does() -> None:
+    again = {Remedy.RETRY, Remedy.HOLD}
+    for code, remedy in REMEDIES.items():
+        if remedy in again:
+            assert EXPLANATIONS[code].retried, code
+        if remedy is Remedy.FAIL:
+            assert not EXPLANATIONS[code].retried, code
+
+
+def test_states_are_those_of_the_app() -> None:
+    assert tuple(ItemStatus) == STATES
+    assert set(REPLAYABLE) == set(REPLAYABLE_STATES)
+
+
+def test_explain_says_what_to_do() -> None:
+    done = run("explain", "ingestionresourceforbidden")
+    assert done.returncode == 0
+    assert "geocatalog sources" in done.stdout

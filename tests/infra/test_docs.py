@@ -1,0 +1,82 @@
+"""What the deployment docs tell people to type and open exists."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from cli.main import app
+from tests.infra.bicep_syntax import INFRA, ROOT, declarations
+
+DOCS = [ROOT / "docs" / name for name in ("deploy.md", "runbook.md", "settings.md")] + [ROOT / "SECURITY.md"]
+
+each_document = pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+
+
+def _anchors(path: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@each_document
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = path.parent / file if file else path
+        assert linked.is_file(), target
+        assert not anchor or anchor in _anchors(linked), target
+
+
+@each_document
+def test_files_that_are_named_exist(path: Path) -> None:
+    for name in re.findall(r"`((?:infra|\.github|local|docs)/[\w./-]*)`", path.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists(), name
+
+
+@each_document
+def test_variables_that_are_set_are_taken(path: Path) -> None:
+    parameters = (INFRA / "main.parameters.json").read_text(encoding="utf-8")
+    for name in re.findall(r"azd env set (\w+)", path.read_text(encoding="utf-8")):
+        assert f"${{{name}" in parameters, name
+
+
+@each_document
+def test_values_that_are_read_are_given(path: Path) -> None:
+    outputs = declarations(INFRA / "main.bicep", "output")
+    for name in re.findall(r"azd env get-value (\w+)", path.read_text(encoding="utf-8")):
+        assert name in outputs, name
+
+
+def test_every_variable_of_the_table_is_taken_with_its_default() -> None:
+    parameters = (INFRA / "main.parameters.json").read_text(encoding="utf-8")
+    table = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").split("| name | default | meaning |")[1]
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", table.split("\n\n")[0], flags=re.MULTILINE)
+    assert rows
+    for name, default in rows:
+        taken = re.search(rf"\$\{{{name}=(.*?)\}}", parameters)
+        assert taken, name
+        assert default.strip("`") == taken.group(1) or (not taken.group(1) and "`" not in default), name
+
+
+@each_document
+def test_hooks_that_are_run_exist(path: Path) -> None:
+    project = (ROOT / "azure.yaml").read_text(encoding="utf-8")
+    for hook in re.findall(r"azd hooks run (\w+)", path.read_text(encoding="utf-8")):
+        assert f"  {hook}:" in project, hook
+
+
+@each_document
+def test_commands_and_options_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    for line in re.findall(r"(?:^|`)geocatalog (.+?)(?:`|  #|$)", text, flags=re.MULTILINE):
+        command: Any = typer.main.get_command(app)
+        for word in line.split():
+            if re.fullmatch(r"--\w[\w-]*", word):
+                assert word in {option for parameter in command.params for option in parameter.opts}, line
+            elif word in getattr(command, "commands", {}):
+                command = command.commands[word]
+        assert command.name != "geocatalog", line
