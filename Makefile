@@ -20,7 +20,7 @@ start: setup  ## Keep the local stack up until Ctrl-C
 	@$(BIN)/geocatalog local up
 
 test: setup check  ## Run every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 3 --dist loadfile
 
 check: setup  ## Lint, format, types, dead code, dependencies, imports
 	@$(BIN)/ruff check .
@@ -29,6 +29,9 @@ check: setup  ## Lint, format, types, dead code, dependencies, imports
 	@$(BIN)/vulture
 	@$(BIN)/deptry .
 	@$(BIN)/lint-imports --no-cache
+
+bench: setup  ## Measure the GeoCatalog emulator
+	@$(BIN)/python bench/emulator_rate.py
 
 clean:  ## Remove what set-up and runs have made
 	rm -rf .venv .local build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

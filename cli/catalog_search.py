@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from cli.datetimes import search_datetime
 from cli.sending.stac_api import parse_bbox, parse_filter
 from shared.geocatalog import GeoCatalog
 
@@ -34,14 +35,14 @@ class CatalogQuery:
         """Returns the body of the search.
 
         Raises:
-            CommandError: bbox or filter are malformed.
+            CommandError: bbox, datetime or filter are malformed.
         """
         selected = {name.replace("_", "-"): value for name, value in parse_filter(self.filter).items()}
         body = {
             "collections": list(self.collections),
             "ids": list(self.ids),
             "bbox": parse_bbox(self.bbox),
-            "datetime": self.datetime,
+            "datetime": search_datetime(self.datetime),
             **selected,
         }
         return {name: value for name, value in body.items() if value}

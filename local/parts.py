@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from local.serve import STOP_WITH_PARENT
+
 _ANNOUNCEMENT = re.compile(r"listening on (http://\S+)")
 # Loading the app and a dozen scenes takes seconds; on a busy machine some more.
 _START_SECONDS = 60.0
@@ -46,8 +48,8 @@ class Part:
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
-                env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
+                env={**os.environ, **environment, "PYTHONUNBUFFERED": "1", STOP_WITH_PARENT: "1"},
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C is for the stack, which then stops its parts in order
@@ -91,6 +93,8 @@ class Part:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def _tail(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace").strip()[-_TAIL_CHARACTERS:]

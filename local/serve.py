@@ -1,9 +1,11 @@
 """Run one HTTP part of the local stack: bind, say when it is ready, stop on a signal."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
+import threading
 
 import uvicorn
 from starlette.applications import Starlette
@@ -12,6 +14,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 HIGHEST_PORT = 65_535
+
+# Set by whoever starts a part with a pipe as its standard input, so that the part never outlives them.
+STOP_WITH_PARENT = "LOCAL_STOP_WITH_PARENT"
 
 # Responses that hang on purpose must not keep a part from stopping.
 SHUTDOWN_SECONDS = 1
@@ -37,6 +42,13 @@ class _AnnouncingServer(uvicorn.Server):
             sys.stdout.flush()
 
 
+def _stop_with_parent() -> None:
+    """Ends this process when the one that started it has gone, however that ended: its end of the pipe then closes."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def serve(app: Starlette, *, name: str, host: str = "127.0.0.1", port: int = 0) -> None:
     """Serve an app until SIGTERM or SIGINT, after printing `<name> listening on http://HOST:PORT`.
 
@@ -57,6 +69,8 @@ def serve(app: Starlette, *, name: str, host: str = "127.0.0.1", port: int = 0) 
     # uvicorn raises the signal once more when it is done; a stop that was asked for is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    if os.environ.get(STOP_WITH_PARENT):
+        threading.Thread(target=_stop_with_parent, daemon=True).start()
     with listener:
         asyncio.run(server.serve(sockets=[listener]))
     if not server.started:

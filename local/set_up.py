@@ -61,9 +61,7 @@ def find_python() -> str:
         if candidate and version and OLDEST <= version <= NEWEST:
             return candidate
     oldest, newest, found = (".".join(map(str, version)) for version in (OLDEST, NEWEST, sys.version_info[:2]))
-    sys.exit(
-        f"This needs Python {oldest} to {newest} and found {found}; install one, or name it: make PYTHON=/path"
-    )
+    sys.exit(f"This needs Python {oldest} to {newest} and found {found}; install one, or name it: make PYTHON=/path")
 
 
 def version_of(python: str) -> tuple[int, ...] | None:

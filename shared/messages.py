@@ -10,7 +10,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
 from shared.clock import EARLIEST_MOMENT, LATEST_MOMENT
 from shared.errors import BadMessage
@@ -54,9 +64,16 @@ def _storable(moment: datetime) -> datetime:
     return moment
 
 
+def _written_out(moment: object) -> object:
+    # A bare number would be taken for seconds or milliseconds since 1970, as its size suggests.
+    if isinstance(moment, datetime) or (isinstance(moment, str) and "T" in moment):
+        return moment
+    raise ValueError("must be a timestamp such as 2026-04-16T10:00:00Z")
+
+
 Count = Annotated[int, Field(strict=True, ge=0, le=_MAX_NUMBER)]
 Flag = Annotated[bool, Field(strict=True)]
-Moment = Annotated[AwareDatetime, AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_storable)]
 
 
 class Message(BaseModel):
@@ -76,8 +93,18 @@ class Message(BaseModel):
     ] = None
 
 
+def _exactly_one(*names: str) -> ConfigDict:
+    """Says in the JSON Schema what the validator of the same name checks: one field is given, the others not."""
+    branches: list[JsonValue] = [
+        {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in names
+    ]
+    return ConfigDict(json_schema_extra={"oneOf": branches})
+
+
 class ItemMessage(Message):
     """A message of queue `items`: one STAC Item, or a URL of one or of many."""
+
+    model_config = _exactly_one("item", "href")
 
     item: Annotated[dict[str, Any] | None, Field(description="the STAC Item itself")] = None
     href: Annotated[
@@ -108,7 +135,7 @@ class ItemMessage(Message):
 class Thumbnail(BaseModel):
     """A collection's thumbnail: a URL, or the image itself."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, **_exactly_one("href", "data"))
 
     href: Annotated[str | None, Field(description="URL of the image; in a file also a path beside it")] = None
     data: Annotated[str | None, Field(description="the image, base64")] = None
@@ -123,6 +150,8 @@ class Thumbnail(BaseModel):
 
 class CollectionMessage(Message):
     """A message of queue `collections`: how a collection should be."""
+
+    model_config = _exactly_one("definition", "href", "planetary_computer")
 
     schema_: Annotated[str | None, Field(alias="$schema", description="for editors; not used by the app")] = None
     collection: Annotated[str | None, Field(description="id of the collection; default: the definition's")] = None
@@ -152,6 +181,8 @@ class CollectionMessage(Message):
 
 class DeletionMessage(Message):
     """A message of queue `deletions`: one item, or a whole collection if `confirm` repeats its id."""
+
+    model_config = _exactly_one("id", "confirm")
 
     collection: Annotated[str, Field(description="id of the collection")]
     id: Annotated[str | None, Field(description="id of the item to delete")] = None

@@ -13,7 +13,6 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Run everything that stands in for Azure on this machine.")
 
 _DEFAULT_STATE = Path(".local")
-_PID_FILE = "stack.pid"
 _UP_SECONDS = 120.0
 _DOWN_SECONDS = 60.0
 
@@ -42,6 +41,7 @@ def up(
     from local.azurite import AzuriteError  # noqa: PLC0415
     from local.parts import PartError  # noqa: PLC0415
     from local.stack import PORT_NAMES, Stack, StackOptions, run_until_signal  # noqa: PLC0415
+    from local.stack_lock import held_lock  # noqa: PLC0415
 
     if assets not in {"copy", "trust"}:
         raise typer.BadParameter("must be copy or trust", param_hint="--assets")
@@ -58,17 +58,13 @@ def up(
         geocatalog=geocatalog,
         ports=ports,
     )
-    state.mkdir(parents=True, exist_ok=True)
-    pid_file = state / _PID_FILE
-    pid_file.write_text(str(os.getpid()), encoding="utf-8")
     stack = Stack(options, say=lambda name, endpoint: typer.echo(f"{name:<28} {endpoint}"))
     try:
-        run_until_signal(stack, ready=lambda: typer.echo(_ready_text(state)))
+        with held_lock(state):
+            run_until_signal(stack, ready=lambda: typer.echo(_ready_text(state)))
     except (AzuriteError, PartError) as error:
         typer.echo(f"geocatalog: {error}", err=True)
         raise typer.Exit(1) from None
-    finally:
-        pid_file.unlink(missing_ok=True)
 
 
 @app.command()
@@ -77,13 +73,15 @@ def down(*, state: StateOption = _DEFAULT_STATE) -> None:
 
     Example: geocatalog local down
     """
-    pid = _running_pid(state)
+    from local.stack_lock import running_pid  # noqa: PLC0415
+
+    pid = running_pid(state)
     if pid is None:
         typer.echo(f"No stack is running in {state}.")
         return
     os.kill(pid, signal.SIGTERM)
     give_up = time.monotonic() + _DOWN_SECONDS
-    while _running_pid(state) is not None:
+    while running_pid(state) is not None:
         if time.monotonic() > give_up:
             typer.echo(f"geocatalog: the stack (process {pid}) did not stop; end it by hand.", err=True)
             raise typer.Exit(1)
@@ -102,7 +100,9 @@ def _ports(given: list[str], names: tuple[str, ...]) -> dict[str, int]:
 
 
 def _refuse_second(state: Path) -> None:
-    pid = _running_pid(state)
+    from local.stack_lock import running_pid  # noqa: PLC0415
+
+    pid = running_pid(state)
     if pid is not None:
         typer.echo(
             f"geocatalog: a stack runs in {state} already (process {pid}); stop it with `geocatalog local down`, "
@@ -139,13 +139,3 @@ def _detach(state: Path) -> None:
 
 def _ready_text(state: Path) -> str:
     return f"Ready. Settings for a shell or another host: {state / 'env'}; logs: {state / 'logs'}"
-
-
-def _running_pid(state: Path) -> int | None:
-    """Returns the process id of the stack that runs in a folder, if one does."""
-    try:
-        pid = int((state / _PID_FILE).read_text(encoding="utf-8"))
-        os.kill(pid, 0)
-    except (OSError, ValueError):
-        return None
-    return pid

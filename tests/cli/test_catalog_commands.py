@@ -53,16 +53,14 @@ def test_operations_are_canceled_one_by_one(cli: Cli, stack: RunningStack) -> No
     try:
         item = small_item("canceled", "slow") | {"assets": {}}
         cli.ok("enqueue", "-", stdin=json.dumps(item))
-        stack.wait_for_status("canceled", "Submitted", "slow") if hasattr(stack, "wait_for_status") else wait_for(
-            lambda: stack.statuses("canceled").get("slow") == "Submitted", "the submitted item"
-        )
+        wait_for(lambda: stack.statuses("canceled").get("slow") == "Submitted", "the submitted item")
         dry = cli.json("cancel", "--collection", "canceled", "--dry-run")["operations"]
         assert len(dry) == 1
         assert cli.json("cancel", "--collection", "canceled")["operations"][0]["is_asked"] is True
         wait_for(lambda: stack.statuses("canceled").get("slow") == "Canceled", "the canceled item")
+        asked = stack.catalog("GET", "/_emulator/requests").json()
     finally:
         stack.catalog("POST", "/_emulator/reset").raise_for_status()
-    asked = [request for request in stack.catalog("GET", "/_emulator/requests").json()]
     assert not any(r["method"] == "DELETE" and r["path"].rstrip("/") == "/inma/operations" for r in asked)
     assert cli.json("cancel", "no-such-operation", code=1)["operations"][0]["is_asked"] is False
     assert len(cli.json("replay", "canceled", "--state", "Canceled")["replayed"]) == 1

@@ -25,7 +25,8 @@ def lines(*values: object) -> str:
 
 @pytest.fixture
 def failing(stack: RunningStack) -> Iterator[None]:
-    """GeoCatalog fails every operation with a code that is the item's fault."""
+    """A collection `failing`, on a GeoCatalog that fails every operation with a code that is the item's fault."""
+    stack.create_collection("failing")
     faults = {"operation_failures": [{"code": "StacValidationFailed", "probability": 1.0, "count": None}]}
     stack.catalog("PUT", "/_emulator/behavior", json=faults).raise_for_status()
     yield
@@ -89,7 +90,6 @@ def test_standard_input_payloads_and_a_collection_nobody_knows(cli: Cli) -> None
 
 @pytest.mark.usefixtures("failing")
 def test_failures_are_explained_replayed_and_then_ingested(cli: Cli, stack: RunningStack) -> None:
-    stack.create_collection("failing")
     report = cli.json("enqueue", "-", stdin=lines(bare_item("failing", "a"), bare_item("failing", "b")))
     watched = cli.run("watch", "--correlation-id", report["correlation_id"], "--until", "90s")
     assert watched.returncode == 1

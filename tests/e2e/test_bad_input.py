@@ -55,7 +55,10 @@ def test_each_bad_message_says_what_is_wrong_and_a_good_one_among_them_is_ingest
         "not json": ("this is not JSON", "neither JSON nor base64"),
         "not a message": ('{"hello": "world"}', "has no item or href"),
         "both": ({"item": item, "href": "https://example.com/x.json"}, "exactly one of item and href"),
-        "numeric id": ({"type": "Feature", "id": 5, "collection": COLLECTION, "dequeueCount": "many"}, "The item id of type int"),
+        "numeric id": (
+            {"type": "Feature", "id": 5, "collection": COLLECTION, "dequeueCount": "many"},
+            "The item id of type int",
+        ),
         "unknown field": ({"item": item, "colection": "x"}, "colection: Extra inputs are not permitted"),
         "not allowed": ({"href": "https://elsewhere.example.org/x.json"}, "add it to ALLOWED_HREF_HOSTS"),
         "nothing there": ({"href": f"{file_server}/nothing.json"}, "there is nothing at the href"),

@@ -43,11 +43,10 @@ class Fuse:
         with self._lock:
             self._left, self._act, self._is_after = calls, act, after
 
-    def clear(self) -> bool:
-        """Take the act back; returns whether it had not happened yet."""
+    def clear(self) -> None:
+        """Take the act back, if it has not happened."""
         with self._lock:
-            waiting, self._act = self._act is not None, None
-            return waiting
+            self._act = None
 
     def carry(self, call: Callable[[], T]) -> T:
         """Make a call, and act if it is the one."""
@@ -73,7 +72,7 @@ def kill() -> None:
     raise Killed
 
 
-class _FusedTransport(RequestsTransport):
+class _FusedTransport(RequestsTransport):  # type: ignore[misc] - the SDK gives it no type
     def __init__(self, fuse: Fuse) -> None:
         super().__init__()
         self._fuse = fuse
@@ -88,7 +87,7 @@ class _FusedAdapter(HTTPAdapter):
         self._fuse = fuse
         self._on_answer = on_answer
 
-    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:  # type: ignore[override]
+    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
         def call() -> Response:
             response = super(_FusedAdapter, self).send(request, *arguments, **options)
             self._on_answer(request, response)

@@ -1,4 +1,4 @@
-"""Every malformed message costs one attempt and ends with a sentence that says what to mend; nothing else is touched."""
+"""Every malformed message costs one attempt and ends with a sentence that says what to mend."""
 
 import json
 import zlib

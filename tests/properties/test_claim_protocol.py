@@ -139,8 +139,8 @@ class World:
 
 
 WHEN = st.integers(1, 6)  # a delivery makes four to seven calls
+NUMBER = st.integers(0, 20)
 SELDOM = st.sampled_from([False, False, False, True])
-INTERRUPTS = st.sampled_from(["kill", "kill", "kill", "deliver", "track", "wait", None, None])
 
 
 class ClaimProtocol(RuleBasedStateMachine):
@@ -211,55 +211,60 @@ class ClaimProtocol(RuleBasedStateMachine):
         self.world.clock.advance(timedelta(seconds=seconds))
 
     @precondition(lambda self: self.waiting)
-    @rule(
-        number=st.integers(0, 20),
-        interrupt=INTERRUPTS,
-        at=WHEN,
-        after=st.booleans(),
-        other=st.integers(0, 20),
-        fault=st.sampled_from([None, None, *FAULTS]),
-        again=SELDOM,
-    )
-    def deliver(
-        self, number: int, interrupt: str | None, at: int, after: bool, other: int, fault: str | None, again: bool
-    ) -> None:
-        """Deliver one message; a killed delivery is given again, and sometimes one that was carried out."""
-        self._befall(fault)
-        chosen = self.waiting[number % len(self.waiting)]
-        acts: dict[str | None, Callable[[], None]] = {
-            "kill": kill,
-            "deliver": lambda: self._nested(lambda: self._deliver(self.waiting[other % len(self.waiting)])),
-            "track": lambda: self._nested(lambda: self._track()),
-            "wait": lambda: self.world.clock.advance(timedelta(seconds=100)),
-        }
-        if interrupt:
-            self.world.fuse.set(at, acts[interrupt], after=after)
-        self._deliver(chosen, again=again)
-        if interrupt:
-            self._note_interrupt(interrupt)
-        self._befall_no_more(fault)
+    @rule(number=NUMBER, again=SELDOM)
+    def deliver(self, number: int, again: bool) -> None:
+        """Deliver one message; sometimes one that was carried out is given again."""
+        self._deliver(self._chosen(number), again=again)
 
-    @rule(interrupt=INTERRUPTS, at=WHEN, after=st.booleans(), other=st.integers(0, 20), forget=SELDOM)
-    def track(self, interrupt: str | None, at: int, after: bool, other: int, forget: bool) -> None:
-        """Run the tracker once, with the service's memory or without."""
-        if forget:
-            self.world.catalog.behave(forget_operations=True)
-            self.disturbances += 1
-        acts: dict[str | None, Callable[[], None]] = {
-            "kill": kill,
-            "deliver": lambda: self._nested(
-                lambda: self._deliver(self.waiting[other % len(self.waiting)]) if self.waiting else None
-            ),
-            "track": lambda: self._nested(lambda: self._track()),
-            "wait": lambda: self.world.clock.advance(timedelta(seconds=100)),
-        }
-        if interrupt:
-            self.world.fuse.set(at, acts[interrupt], after=after)
+    @precondition(lambda self: self.waiting)
+    @rule(number=NUMBER, at=WHEN, after=st.booleans())
+    def kill_delivery(self, number: int, at: int, after: bool) -> None:
+        """Deliver one message and kill the app in the middle; the message is given again."""
+        self._disturb("kill", at, after)
+        self._deliver(self._chosen(number))
+
+    @precondition(lambda self: self.waiting)
+    @rule(number=NUMBER, fault=st.sampled_from(list(FAULTS)))
+    def fault_delivery(self, number: int, fault: str) -> None:
+        """Deliver one message while GeoCatalog has a fault."""
+        self._befall(fault)
+        self._deliver(self._chosen(number))
+        self._befall_no_more()
+
+    @precondition(lambda self: self.waiting)
+    @rule(number=NUMBER, fault=st.sampled_from(list(FAULTS)), at=WHEN, after=st.booleans())
+    def fault_and_kill_delivery(self, number: int, fault: str, at: int, after: bool) -> None:
+        """Deliver one message while GeoCatalog has a fault, and kill the app in the middle."""
+        self._befall(fault)
+        self._disturb("kill", at, after)
+        self._deliver(self._chosen(number))
+        self._befall_no_more()
+
+    @precondition(lambda self: self.waiting)
+    @rule(number=NUMBER, meanwhile=st.sampled_from(["deliver", "track", "wait"]), at=WHEN, after=st.booleans())
+    def overlap_delivery(self, number: int, meanwhile: str, at: int, after: bool) -> None:
+        """Deliver one message; in the middle another is handled, the tracker runs, or time passes."""
+        self._disturb(meanwhile, at, after)
+        self._deliver(self._chosen(number))
+
+    @rule()
+    def track(self) -> None:
+        """Run the tracker once."""
         self._track()
-        if interrupt:
-            self._note_interrupt(interrupt)
-        if forget:
-            self.world.catalog.behave(forget_operations=False)
+
+    @rule(meanwhile=st.sampled_from(["kill", "kill", "deliver", "track", "wait"]), at=WHEN, after=st.booleans())
+    def disturb_tracker(self, meanwhile: str, at: int, after: bool) -> None:
+        """Run the tracker once; in the middle it is killed, a message is handled, another runs, or time passes."""
+        self._disturb(meanwhile, at, after)
+        self._track()
+
+    @rule()
+    def track_without_memory(self) -> None:
+        """Run the tracker once while the service knows no operation."""
+        self.world.catalog.behave(forget_operations=True)
+        self.disturbances += 1
+        self._track()
+        self.world.catalog.behave(forget_operations=False)
 
     # How they do it
 
@@ -272,7 +277,7 @@ class ClaimProtocol(RuleBasedStateMachine):
             is_done = True
         except Killed:
             self.world.seen["killed deliveries"] += 1
-        self.world.fuse.clear() if not self.is_nested else None
+        self._clear_fuse()
         if is_done and not again:
             self.app.queues.client(chosen.queue).delete_message(chosen.message)
         else:
@@ -285,36 +290,47 @@ class ClaimProtocol(RuleBasedStateMachine):
             track_operations(self.app, budget=ONE_PASS)
         except Killed:
             self.world.seen["killed trackers"] += 1
-        self.world.fuse.clear() if not self.is_nested else None
+        self._clear_fuse()
         self._collect(self.app.now())
 
-    def _nested(self, call: Callable[[], None]) -> None:
-        if not self.waiting:
-            return
-        self.is_nested = True
-        try:
-            call()
-        finally:
-            self.is_nested = False
+    def _clear_fuse(self) -> None:
+        if not self.is_nested:
+            self.world.fuse.clear()
 
-    def _note_interrupt(self, interrupt: str) -> None:
-        self.world.fuse.clear()
-        self.disturbances += 1
-        self.world.seen[f"interrupts: {interrupt}"] += 1
+    def _chosen(self, number: int) -> Waiting:
+        return self.waiting[number % len(self.waiting)]
 
-    def _befall(self, fault: str | None) -> None:
-        if fault:
-            self.world.catalog.behave(**FAULTS[fault])
-            self.never_ends = fault == "never ends"
+    def _disturb(self, disturbance: str, at: int, after: bool) -> None:
+        """Have something happen at a call of what comes next."""
+        acts: dict[str, Callable[[], None]] = {
+            "kill": kill,
+            "deliver": lambda: self._deliver(self.waiting[0]) if self.waiting else None,
+            "track": self._track,
+            "wait": lambda: self.world.clock.advance(timedelta(seconds=100)),
+        }
+
+        def act() -> None:
             self.disturbances += 1
-            self.world.seen[f"faults: {fault}"] += 1
+            self.world.seen[f"in the middle: {disturbance}"] += 1
+            self.is_nested = True
+            try:
+                acts[disturbance]()
+            finally:
+                self.is_nested = False
 
-    def _befall_no_more(self, fault: str | None) -> None:
-        if fault:
-            if self.never_ends:
-                self.stuck_before = self.world.catalog.open_operations()
-                self.never_ends = False
-            self.world.catalog.behave(**WELL)
+        self.world.fuse.set(at, act, after=after)
+
+    def _befall(self, fault: str) -> None:
+        self.world.catalog.behave(**FAULTS[fault])
+        self.never_ends = fault == "never ends"
+        self.disturbances += 1
+        self.world.seen[f"fault: {fault}"] += 1
+
+    def _befall_no_more(self) -> None:
+        if self.never_ends:
+            self.stuck_before = self.world.catalog.open_operations()
+            self.never_ends = False
+        self.world.catalog.behave(**WELL)
 
     def _settle(self) -> None:
         """Wait for the operations that end at once, and take what was sent back."""
@@ -447,5 +463,6 @@ def test_claim_protocol(world: World) -> None:
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
-    run_state_machine_as_test(lambda: ClaimProtocol(world), settings=explored)  # type: ignore[no-untyped-call]
+    explore: Any = run_state_machine_as_test  # it takes any callable that makes the machine
+    explore(lambda: ClaimProtocol(world), settings=explored)
     print("; ".join(f"{name} {number}" for name, number in sorted(world.seen.items())))  # noqa: T201 - the figures

@@ -163,6 +163,8 @@ def test_unknown_fields_of_a_message_sent_again_are_left_out() -> None:
         {"attempt": 2**31},
         {"offset": 10**30},
         {"first_enqueued": "2026-04-16T10:00:00"},
+        {"first_enqueued": 1776333600},
+        {"retry_since": "1776333600"},
         {"first_enqueued": "0001-01-01T00:00:00Z"},
         {"first_enqueued": "9999-12-31T23:59:59Z"},
         {"retry_since": "yesterday"},

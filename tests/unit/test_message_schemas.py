@@ -1,0 +1,102 @@
+"""The schemas in docs/ are those of the models, and say the same as they."""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import BadMessage
+from shared.json_codec import read_json
+from shared.message_schemas import message_schemas
+from shared.messages import CollectionMessage, DeletionMessage, ItemMessage, Message, parse_message
+from tests.data.documents import collection, item
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = message_schemas()
+VALIDATORS = {
+    name.partition(".")[0]: jsonschema_rs.validator_for(read_json(text), validate_formats=True)
+    for name, text in SCHEMAS.items()
+}
+MODELS: dict[str, type[Message]] = {
+    "items": ItemMessage,
+    "collections": CollectionMessage,
+    "deletions": DeletionMessage,
+}
+HREF = "https://a.example/x.json"
+
+
+@pytest.mark.parametrize("name", list(SCHEMAS))
+def test_schemas_in_docs_are_those_of_the_models(name: str) -> None:
+    path = ROOT / "docs" / "schemas" / name
+
+    assert path.exists(), f"docs/schemas/{name} is missing; make schemas writes it"
+    assert path.read_text(encoding="utf-8") == SCHEMAS[name], (
+        f"docs/schemas/{name} is not what the models of shared/messages.py say; make schemas writes it anew"
+    )
+
+
+def test_no_other_schema_lies_in_docs() -> None:
+    assert {path.name for path in (ROOT / "docs" / "schemas").iterdir()} == set(SCHEMAS)
+
+
+@pytest.mark.parametrize("text", SCHEMAS.values(), ids=list(SCHEMAS))
+def test_schemas_are_schemas(text: str) -> None:
+    assert jsonschema_rs.meta.is_valid(read_json(text))
+
+
+@pytest.mark.parametrize(
+    ("queue", "message", "valid"),
+    [
+        ("items", item(), True),
+        ("items", {"type": "FeatureCollection", "features": []}, True),
+        ("items", {"item": item(), "if_exists": "skip"}, True),
+        ("items", {"href": HREF, "item": None}, True),
+        ("items", {"href": HREF, "item": {}}, False),
+        ("items", {"href": None}, False),
+        ("items", {"href": HREF, "colection": "x"}, False),
+        ("items", {"href": HREF, "if_exists": "overwrite"}, False),
+        ("items", {"href": HREF, "force": "yes"}, False),
+        ("collections", {"definition": collection()}, True),
+        ("collections", {"$schema": "./collections.schema.json", "planetary_computer": "naip"}, True),
+        ("collections", {"planetary_computer": "naip", "href": HREF}, False),
+        ("collections", {"href": HREF, "thumbnail": {"href": HREF}}, True),
+        ("collections", {"href": HREF, "thumbnail": {}}, False),
+        ("deletions", {"collection": "scenes", "id": "scene-1"}, True),
+        ("deletions", {"collection": "scenes", "confirm": "scenes"}, True),
+        ("deletions", {"collection": "scenes"}, False),
+        ("deletions", {"id": "scene-1"}, False),
+    ],
+)
+def test_messages(queue: str, message: dict[str, Any], valid: bool) -> None:
+    assert VALIDATORS[queue].is_valid(message) is valid
+
+
+ODD: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers(-2, 5) | st.text("ab", max_size=2) | st.just({}) | st.just([])
+)
+FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    queue: st.dictionaries(
+        st.sampled_from(
+            [info.alias or name for name, info in model.model_fields.items() if name != "attempt"] + ["unknown"]
+        ),
+        ODD | st.just(HREF) | st.just({"href": HREF}) | st.just("skip"),
+        max_size=4,
+    )
+    for queue, model in MODELS.items()
+}
+
+
+@pytest.mark.parametrize("queue", list(MODELS))
+@given(data=st.data())
+def test_model_and_schema_agree(queue: str, data: st.DataObject) -> None:
+    fields = data.draw(FIELDS[queue])
+    try:
+        parse_message(MODELS[queue], fields)
+        is_taken = True
+    except BadMessage:
+        is_taken = False
+
+    assert VALIDATORS[queue].is_valid(fields) is is_taken
