@@ -10,6 +10,7 @@ from functions import (
     ingest_item,
     receive_blob,
     record_poison,
+    remove_expired,
     renew_sources,
     track_operations,
 )
@@ -26,5 +27,6 @@ for module in (
     delete_item,
     receive_blob,
     record_poison,
+    remove_expired,
 ):
     app.register_functions(module.bp)

@@ -14,7 +14,7 @@ from cli.connection import connect
 from cli.deleting import delete_collection, delete_items
 from cli.downloading import Asset, Fetched, assets_of, download
 from cli.faults import CommandError, ExitCode, usage_error
-from cli.output import note, print_table, progress, say, write_json
+from cli.output import Bar, note, print_table, say, write_json
 from shared.clients import Clients
 
 
@@ -79,16 +79,15 @@ def run_download(query: CatalogQuery, wanted: set[str], folder: Path, *, limit: 
 
 
 def _download_all(assets: list[Asset]) -> list[Fetched]:
-    with progress(unit="bytes") as bar:
-        task = bar.add_task(f"Downloading {len(assets):,} files", total=None, counted=0)
-        lock = threading.Lock()
-        counted = 0
+    lock = threading.Lock()
+    counted = 0
+    with Bar(f"Downloading {len(assets):,} files", unit="bytes") as bar:
 
         def told(size: int) -> None:
             nonlocal counted
             with lock:
                 counted += size
-            bar.update(task, counted=counted)
+                bar.counted(counted)
 
         return download(assets, told=told)
 

@@ -3,15 +3,14 @@
 import datetime as dt
 import json
 import sys
+import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
-    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -93,26 +92,49 @@ def _cell(value: object) -> str:
     return escape(str(value))
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: Any) -> str:  # noqa: ANN401 - rich's own signature
-        done = task.fields.get("counted", task.completed)
-        return f"{done / task.elapsed:,.0f}/s" if task.elapsed and done else ""
+class Bar:
+    """A progress bar with rate and time left, shown on a terminal only; used as a context.
 
+    Args:
+        what: what is being done.
+        unit: what is counted.
+    """
 
-def progress(*, unit: str = "") -> Progress:
-    """Returns a progress bar with rate and time left, shown on a terminal only."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[counted]:,} " + unit) if unit else MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=error_console(),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
+    def __init__(self, what: str, *, unit: str) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn(f"{{task.fields[counted]:,}} {unit}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=error_console(),
+            disable=not sys.stderr.isatty(),
+            transient=True,
+        )
+        self._task = self._progress.add_task(what, total=None, counted=0, rate="")
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def total(self, total: int | None) -> None:
+        """Says how much there is to do, where that is known."""
+        self._progress.update(self._task, total=total)
+
+    def advance(self, done: int) -> None:
+        """Says how much more of it is done."""
+        self._progress.advance(self._task, done)
+
+    def counted(self, count: int) -> None:
+        """Says how many units have been counted so far."""
+        rate = count / (time.monotonic() - self._started or 1)
+        self._progress.update(self._task, counted=count, rate=f"{rate:,.0f}/s")
 
 
 def in_words(delta: dt.timedelta) -> str:

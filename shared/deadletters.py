@@ -8,7 +8,7 @@ from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import TableServiceClient, UpdateMode
+from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
 from shared.clock import utc_now
 from shared.errors import IngestionError
@@ -91,7 +91,26 @@ class DeadLetters:
         """Removes a dead letter, because its message was sent again or is of no use."""
         self._table.run(lambda client: client.delete_entity(str(row["PartitionKey"]), str(row["RowKey"])))
 
+    def remove_before(self, moment: datetime) -> int:
+        """Removes the dead letters that were last seen before a moment.
+
+        Returns:
+            How many were removed.
+
+        Raises:
+            azure.core.exceptions.AzureError: the storage could not be reached.
+        """
+        return self._table.run(lambda client: _remove_before(client, moment))
+
 
 def body_of(row: Mapping[str, Any]) -> bytes:
     """Returns the body of a dead letter as it came; empty where it was too large to keep."""
     return zlib.decompress(row["body"]) if row.get("body") else b""
+
+
+def _remove_before(client: TableClient, moment: datetime) -> int:
+    found = client.query_entities("last_seen lt @at", parameters={"at": moment}, select=["PartitionKey", "RowKey"])
+    old = list(found)
+    for letter in old:
+        client.delete_entity(letter["PartitionKey"], letter["RowKey"])
+    return len(old)

@@ -181,6 +181,17 @@ class StatusStore:
         )
         return iter(self._table.run(call))
 
+    def finished_before(self, collection: str, prefix: str, moment: dt.datetime) -> Iterator[Mapping[str, Any]]:
+        """Reads the rows of a collection, of keys that start with `prefix`, that were finished before a moment."""
+        parameters = {"pk": collection, "low": prefix, "high": prefix[:-1] + chr(ord(prefix[-1]) + 1), "at": moment}
+        condition = "PartitionKey eq @pk and RowKey ge @low and RowKey lt @high and finished_at lt @at"
+        found = self._table.run(
+            lambda client: client.query_entities(
+                condition, parameters=parameters, select=["PartitionKey", "RowKey", "status"]
+            )
+        )
+        return iter(found)
+
     def transact(self, writes: Sequence[Write]) -> Sequence[Mapping[str, Any]]:
         """Writes up to 100 rows of one collection, all or none.
 

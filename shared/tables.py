@@ -1,9 +1,10 @@
 """The tables of the ingestion storage, each created when it is first found missing."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TypeVar
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 from azure.data.tables import TableClient, TableServiceClient
 
 STATUS = "status"
@@ -36,8 +37,14 @@ class Table:
         """
         try:
             return call(self._client)
-        except ResourceNotFoundError as error:
-            if getattr(error, "error_code", None) != "TableNotFound":
+        except HttpResponseError as error:
+            if not _is_missing_table(error):
                 raise
         self._service.create_table_if_not_exists(self._name)
         return call(self._client)
+
+
+def _is_missing_table(error: HttpResponseError) -> bool:
+    # The SDK fills in error_code for most calls; of create_entity only the text of the answer tells.
+    code = getattr(error, "error_code", None)
+    return error.status_code == HTTPStatus.NOT_FOUND and (code == "TableNotFound" or "TableNotFound" in str(error))

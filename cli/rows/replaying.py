@@ -10,17 +10,13 @@ from shared.errors import BadMessage
 from shared.messages import QueueName, decode_body, read_object
 from shared.poison import BLOB_POISON_QUEUE
 from shared.resume import send_again
-from shared.status_rows import ItemStatus
-
-# What a replay takes: items that came to an end without being ingested, and those that wait for an operator.
-REPLAYABLE = (ItemStatus.FAILED, ItemStatus.CANCELED, ItemStatus.HELD)
 
 
 def replay_items(wanted: ItemFilter, app: Clients, *, dry_run: bool) -> tuple[list[dict[str, str]], list[str]]:
     """Sends items again, each with the message it came from and a fresh retry window.
 
     Args:
-        wanted: which items; their states must be among REPLAYABLE.
+        wanted: which items; their states must be given.
         app: the clients.
         dry_run: whether to send nothing.
 

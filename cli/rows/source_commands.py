@@ -29,8 +29,11 @@ def list_sources(*, as_json: bool) -> None:
         note("There is no ingestion source; add one with geocatalog sources add.")
         return
     print_table(
-        ["Container", "Kind", "Ends", "State"],
-        [[source.container_url, source.kind, source.expires_at, source.in_words(app.now())] for source in sources],
+        ["Container", "Kind", "Renewed", "Ends", "State"],
+        [
+            [source.container_url, source.kind, source.renewed_at, source.expires_at, source.in_words(app.now())]
+            for source in sources
+        ],
     )
 
 

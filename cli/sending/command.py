@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.progress import Progress, TaskID
 
 from cli.faults import ExitCode, usage_error
-from cli.output import note, progress, say, write_json
+from cli.output import Bar, note, say, write_json
 from cli.sending.documents import Unreadable
 from cli.sending.enqueue import Listener, Report, Wish, enqueue
 from cli.sending.inputs import find_inputs
@@ -53,9 +52,9 @@ def run(arguments: EnqueueArguments, wish: Wish) -> None:
     inputs, passed_over = find_inputs(arguments.names)
     app = None if wish.dry_run else _connect()
     search = StacSearch(arguments.search, arguments.query) if arguments.search else None
-    with progress(unit="sent") as bar:
-        task = bar.add_task("Enqueueing", total=None, counted=0)
-        report = enqueue(inputs, search, wish, app, _listener(bar, task))
+    with Bar("Enqueueing", unit="sent") as bar:
+        tell = Listener(total=bar.total, advanced=bar.advance, sent=bar.counted)
+        report = enqueue(inputs, search, wish, app, tell)
     if passed_over:
         report.warnings.append(f"{passed_over} other files in folders were passed over: they cannot hold STAC.")
     if report.fault is None:
@@ -86,14 +85,6 @@ def _check(arguments: EnqueueArguments, wish: Wish) -> None:
         raise usage_error("--strict and --skip-invalid exclude each other; give one of them.")
     if arguments.names.count("-") and sys.stdin.isatty():
         note("Reading STAC items from standard input; end with Ctrl-D.")
-
-
-def _listener(bar: Progress, task: TaskID) -> Listener:
-    return Listener(
-        total=lambda total: bar.update(task, total=total),
-        advanced=lambda size: bar.advance(task, size),
-        sent=lambda count: bar.update(task, counted=count),
-    )
 
 
 def _warn_of_unknown_collections(report: Report, app: "Clients | None") -> None:

@@ -72,7 +72,7 @@ def kill() -> None:
     raise Killed
 
 
-class _FusedTransport(RequestsTransport):  # type: ignore[misc] - the SDK gives it no type
+class _FusedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK gives it no type
     def __init__(self, fuse: Fuse) -> None:
         super().__init__()
         self._fuse = fuse

@@ -1,0 +1,14 @@
+"""Timer: once a day removes rows that are older than STATUS_RETENTION."""
+
+import azure.functions as func
+
+from shared.clients import get_clients
+from shared.retention import remove_expired as remove
+
+bp = func.Blueprint()
+
+
+@bp.timer_trigger(arg_name="timer", schedule="0 30 3 * * *")
+def remove_expired(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger's own argument
+    """Removes rows of finished items and dead letters that are old enough."""
+    remove(get_clients())
