@@ -15,6 +15,8 @@ Every message is one sentence that says what was wrong, where, and what to do, a
 from datetime import timedelta
 from enum import StrEnum
 
+from shared.redact import redact
+
 
 class ErrorCode(StrEnum):
     """The app's own error codes; the service's codes stand beside them in `error_code` columns."""
@@ -58,8 +60,9 @@ class IngestionError(Exception):
     """
 
     def __init__(self, message: str, *, code: str) -> None:
-        super().__init__(message)
-        self.message = message
+        # Masked here, once for all: a message can quote an id, a key or the service's words, and any may hold a SAS.
+        self.message = redact(message)
+        super().__init__(self.message)
         self.code = code
 
 

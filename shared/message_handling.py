@@ -10,6 +10,7 @@ from shared.clock import format_timestamp, parse_timestamp
 from shared.errors import BadMessage, Disposition, IngestionError, Throttled, disposition_of
 from shared.item_work import retry_delay
 from shared.messages import Outcome, Result, decode_body, read_object
+from shared.redact import redact
 
 log = logging.getLogger(__name__)
 
@@ -93,4 +94,4 @@ def _fields(body: bytes) -> dict[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    return value[:500] if isinstance(value, str) else None
+    return redact(value)[:500] if isinstance(value, str) else None

@@ -1,0 +1,144 @@
+"""How operations end where the table and the service do not agree."""
+
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from local.azurite import Azurite
+from shared.clients import Clients
+from shared.ingestion import ingest_message
+from shared.json_codec import write_json
+from shared.messages import QueueName
+from shared.poison import record_poison
+from shared.status_rows import ItemRow, ItemStatus
+from shared.tracking import track_operations
+from tests.data.documents import item
+from tests.properties.apps import Clock, clear_queues, make_app, results, take_all
+from tests.properties.catalog import COLLECTION, Catalog, wait_until
+
+ONE_PASS = timedelta(seconds=2)  # shorter than the pause between two passes
+NUMBERS = count()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def app(azurite: Azurite, catalog: Catalog, clock: Clock) -> Clients:
+    made = make_app(azurite, catalog.url, clock)
+    clear_queues(made)
+    catalog.reset()
+    catalog.behave(forget_operations=False, operation_failures=[])
+    for name in made.status.partitions():
+        for row in made.status.query_prefix(name, "operation~"):
+            made.storage.tables.get_table_client("status").delete_entity(row["PartitionKey"], row["RowKey"])
+    return made
+
+
+@pytest.fixture
+def item_id() -> str:
+    return f"closing-{next(NUMBERS)}"
+
+
+def ingest(app: Clients, item_id: str, at: datetime | None = None, **properties: Any) -> None:
+    document = item(item_id, COLLECTION, properties={"datetime": "2026-04-16T10:00:00Z", **properties})
+    ingest_message(write_json(document), at or app.now(), app)
+
+
+def row_of(app: Clients, item_id: str) -> ItemRow:
+    row = app.status.get(COLLECTION, item_id)
+    assert row
+    return row
+
+
+def outcomes(app: Clients) -> list[str]:
+    return [result["outcome"] for result in results(app)]
+
+
+def test_an_operation_whose_item_has_no_row_is_closed(app: Clients, catalog: Catalog, item_id: str) -> None:
+    ingest(app, item_id)
+    wait_until(lambda: catalog.item(item_id) is not None)
+    app.storage.tables.get_table_client("status").delete_entity(COLLECTION, f"item~{item_id}")
+
+    assert track_operations(app, budget=ONE_PASS) == 1
+    assert app.status.open_operations(COLLECTION) == []
+    assert app.status.get(COLLECTION, item_id) is None
+
+
+def test_an_operation_of_an_earlier_collection_does_not_touch_the_row(
+    app: Clients, catalog: Catalog, clock: Clock, item_id: str
+) -> None:
+    catalog.behave(ingest_seconds=[3600, 3600])
+    ingest(app, item_id, version=1)
+    earlier = row_of(app, item_id).operation_id
+    clock.advance(timedelta(minutes=1))
+    app.status.merge_collection(COLLECTION, {"created_at": app.now()})
+    clock.advance(timedelta(minutes=1))
+
+    ingest(app, item_id, version=2)
+    assert row_of(app, item_id).operation_id != earlier
+    assert app.geocatalog.cancel_operation(str(earlier))
+    wait_until(lambda: (app.geocatalog.get_operation(str(earlier)) or {}).get("status") == "Canceled")
+    assert track_operations(app, budget=ONE_PASS) == 1
+
+    row = row_of(app, item_id)
+    assert row.status is ItemStatus.SUBMITTED
+    assert [operation.operation_id for operation in app.status.open_operations(COLLECTION)] == [row.operation_id]
+
+
+def test_a_forgotten_operation_that_did_its_work_is_a_success(
+    app: Clients, catalog: Catalog, clock: Clock, item_id: str
+) -> None:
+    ingest(app, item_id)
+    wait_until(lambda: catalog.item(item_id) is not None)
+    catalog.behave(forget_operations=True)
+    clock.advance(timedelta(minutes=2))
+
+    assert track_operations(app, budget=ONE_PASS) == 1
+    assert row_of(app, item_id).status is ItemStatus.SUCCEEDED
+    assert outcomes(app) == ["ingested"]
+    assert [method for method, _ in catalog.writes()] == ["POST"]
+
+
+def test_a_service_that_contradicts_itself_is_asked_ever_more_seldom(
+    app: Clients, catalog: Catalog, item_id: str
+) -> None:
+    """POST says that the item exists, PUT that it does not: no tight loop may come of it."""
+    catalog.behave(operation_failures=[{"code": "ItemAlreadyExistsInCollection"}])
+    document = item(item_id, COLLECTION)
+    ingest_message(write_json({"item": document, "attempt": 10}), app.now(), app)
+    wait_until(lambda: catalog.open_operations() == 0)
+
+    track_operations(app, budget=ONE_PASS)
+
+    row = row_of(app, item_id)
+    assert row.status is ItemStatus.WAITING
+    assert row.next_attempt
+    assert row.next_attempt - app.now() > timedelta(minutes=10)
+
+
+def test_such_a_service_is_given_up_in_the_end(app: Clients, catalog: Catalog, clock: Clock, item_id: str) -> None:
+    catalog.behave(operation_failures=[{"code": "ItemAlreadyExistsInCollection"}])
+    since = app.now()
+    message = {"item": item(item_id, COLLECTION), "attempt": 9, "retry_since": since.isoformat()}
+    ingest_message(write_json(message), app.now(), app)
+    wait_until(lambda: catalog.open_operations() == 0)
+    clock.advance(timedelta(days=8))
+
+    track_operations(app, budget=ONE_PASS)
+
+    assert row_of(app, item_id).status is ItemStatus.FAILED
+    assert outcomes(app) == ["failed"]
+
+
+def test_a_poisoned_message_too_large_to_send_again_is_a_dead_letter(app: Clients) -> None:
+    raw = write_json({"href": "https://a.example/x", "drop_assets": ["x" * 50_000]})
+
+    record_poison(QueueName.ITEMS, raw, app)
+
+    assert outcomes(app) == ["rejected"]
+    assert list(take_all(app.queues.client(QueueName.ITEMS))) == []
