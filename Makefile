@@ -16,8 +16,8 @@ setup:  ## Install everything into .venv
 demo: setup  ## Run the tutorial from end to end on this machine
 	@$(BIN)/python -m local.demo
 
-start: setup  ## Keep the local stack up until Ctrl-C
-	@$(BIN)/geocatalog local up
+start: setup  ## Keep the local stack up until Ctrl-C (with `func start` where the Core Tools are installed)
+	@$(BIN)/geocatalog local up --core-tools
 
 test: setup check  ## Run every test
 	@$(BIN)/pytest -n 3 --dist loadfile

@@ -165,16 +165,13 @@ def _confirm(*, yes: bool, is_search: bool) -> None:
         raise usage_error("Nobody can be asked here; confirm with --yes.")
 
 
-def run_delete_collection(collection: str, confirm: str, *, waits: bool, seconds: float, as_json: bool) -> None:
+def run_delete_collection(collection: str, *, waits: bool, seconds: float, as_json: bool) -> None:
     """Deletes a whole collection, and ends with the exit code.
 
     Raises:
         typer.Exit: it was not deleted.
-        CommandError: the confirmation is not its id.
         IngestionError: the id is malformed.
     """
-    if confirm != collection:
-        raise usage_error(f"--confirm must repeat the id of the collection, {collection}; nothing was deleted.")
     app = connect(needs_geocatalog=False)
     note(f"Collection {collection} is to be deleted with everything in it.")
     fault = delete_collection(collection, app, waits=waits, seconds=seconds)

@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from azure.core.exceptions import AzureError
 
 from local.azurite import Azurite
 from local.env_file import write_env
-from local.parts import Part, PartError
+from local.parts import CoreToolsHost, Part, PartError
 from shared.provision import create_storage
 from shared.settings import StorageConnection
 from shared.storage import connect_storage
@@ -40,6 +41,7 @@ class StackOptions:
     Attributes:
         state: folder for the env file, the logs and Azurite's data.
         with_host: whether to start the host with the app.
+        core_tools: path of `func`, to start the real host in place of the stand-in.
         assets: what the GeoCatalog emulator does with assets: `copy` or `trust`.
         sas_life: life of the Planetary Computer emulator's SAS, in seconds.
         geocatalog: URL of a real GeoCatalog to use in place of the emulators.
@@ -48,6 +50,7 @@ class StackOptions:
 
     state: Path
     with_host: bool = True
+    core_tools: str | None = None
     assets: str = "copy"
     sas_life: int = 3600
     geocatalog: str | None = None
@@ -176,15 +179,10 @@ class Stack:
 
     def _start_host(self, connection: str) -> None:
         key = secrets.token_hex(16)
-        host = self._part(
-            "Functions host stand-in",
-            "local.host",
-            ["--app", str(PROJECT)],
-            port="host",
-            environment={**self.environment, "LOCAL_HOST_BLOBS_EXTENSION_KEY": key},
-        )
+        host = self._core_tools_host() if self._options.core_tools else self._host_stand_in(key)
         self._await(host)
         self.environment["LOCAL_HOST_URL"] = host.url
+        # The Core Tools ask for no key on this machine.
         webhook = f"{host.url}/runtime/webhooks/blobs?functionName=Host.Functions.receive_blob&code={key}"
         state = str(self._options.state / "event-grid.json")
         events = self._part(
@@ -194,6 +192,24 @@ class Stack:
             port="event-grid",
         )
         self._await(events)
+
+    def _host_stand_in(self, key: str) -> Part:
+        return self._part(
+            "Functions host stand-in",
+            "local.host",
+            ["--app", str(PROJECT)],
+            port="host",
+            environment={**self.environment, "LOCAL_HOST_BLOBS_EXTENSION_KEY": key},
+        )
+
+    def _core_tools_host(self) -> Part:
+        port = self._options.ports.get("host") or _free_port()
+        log = self._options.state / "logs" / "host.log"
+        program = str(self._options.core_tools)
+        host = CoreToolsHost(program, PROJECT, port, log=log, environment=self.environment)
+        self._resources.callback(host.stop)
+        self._parts.append(host)
+        return host
 
     def _part(
         self, name: str, module: str, arguments: list[str], *, port: str, environment: Mapping[str, str] | None = None
@@ -219,6 +235,11 @@ class Stack:
             create_storage(storage)
         except AzureError as error:
             raise PartError(f"Azurite did not take the app's queues and tables ({type(error).__name__}).") from error
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def run_until_signal(stack: Stack, *, ready: Callable[[], None]) -> None:

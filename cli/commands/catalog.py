@@ -17,6 +17,8 @@ from cli.commands.options import (
     YesOption,
     listed,
 )
+from cli.faults import usage_error
+from cli.id_files import read_ids
 
 CollectionArgument = Annotated[str, typer.Argument(metavar="COLLECTION", help="Id of the collection.")]
 ItemsArgument = Annotated[
@@ -106,17 +108,16 @@ def delete(
 
     Example: geocatalog delete mine --confirm mine
     """
-    from cli.catalog_commands import run_delete, run_delete_collection  # noqa: PLC0415 - slow to import
-    from cli.catalog_search import CatalogQuery  # noqa: PLC0415
-    from cli.faults import usage_error  # noqa: PLC0415
-    from cli.id_files import read_ids  # noqa: PLC0415
-
     is_search = bool(all_items or bbox or datetime or filter_)
     ids = [*(items or []), *(read_ids(ids_from) if ids_from else [])]
     if confirm is not None:
         if ids or is_search:
             raise usage_error("--confirm deletes the whole collection; leave the items out, or leave it out.")
-        run_delete_collection(collection, confirm, waits=not no_wait, seconds=timeout, as_json=as_json)
+        if confirm != collection:
+            raise usage_error(f"--confirm must repeat the id of the collection, {collection}; nothing was deleted.")
+        from cli.catalog_commands import run_delete_collection  # noqa: PLC0415 - slow to import
+
+        run_delete_collection(collection, waits=not no_wait, seconds=timeout, as_json=as_json)
         return
     if ids and is_search:
         raise usage_error("Choose items either by id or by search, not both.")
@@ -125,6 +126,9 @@ def delete(
             "Say which items: by id, --ids-from, --bbox, --datetime, --filter or --all-items; or delete the whole "
             f"collection with --confirm {collection}."
         )
+    from cli.catalog_commands import run_delete  # noqa: PLC0415 - slow to import
+    from cli.catalog_search import CatalogQuery  # noqa: PLC0415
+
     query = CatalogQuery((collection,), (), bbox, datetime, filter_)
     run_delete(
         collection, ids, all_items=all_items, query=query, yes=yes, waits=not no_wait, seconds=timeout, as_json=as_json

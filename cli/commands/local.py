@@ -1,6 +1,7 @@
 """`geocatalog local`: everything that stands in for Azure on one machine, up and down."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,9 @@ def up(
     *,
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
     no_host: Annotated[bool, typer.Option("--no-host", help="Without the Functions host and the app.")] = False,
+    core_tools: Annotated[
+        bool, typer.Option("--core-tools", help="Run the app with `func start`, where the Core Tools are installed.")
+    ] = False,
     assets: Annotated[str, typer.Option(help="What the GeoCatalog emulator does with assets: copy or trust.")] = "copy",
     sas_life: Annotated[
         int, typer.Option(help="Life of the Planetary Computer emulator's SAS, in seconds.", min=1)
@@ -53,6 +57,7 @@ def up(
     options = StackOptions(
         state=state.resolve(),
         with_host=not no_host,
+        core_tools=shutil.which("func") if core_tools else None,
         assets=assets,
         sas_life=sas_life,
         geocatalog=geocatalog,

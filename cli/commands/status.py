@@ -43,10 +43,12 @@ def watch(
 
     Example: geocatalog watch --collection mine --until 30m
     """
-    from cli.connection import connect  # noqa: PLC0415 - slow to import
-    from cli.rows.until import parse_until  # noqa: PLC0415
-    from cli.rows.watch import watch as run  # noqa: PLC0415
+    from cli.rows.until import parse_until  # noqa: PLC0415 - slow to import
 
     ends = parse_until(until)
+
+    from cli.connection import connect  # noqa: PLC0415
+    from cli.rows.watch import watch as run  # noqa: PLC0415
+
     app = connect(needs_geocatalog=False)
     run(app, collections=listed(collection), correlation_id=correlation_id, until=ends, as_json=as_json)

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,21 +69,21 @@ def test_a_folder_brings_its_collection_first(cli: Cli, tmp_path: Path) -> None:
     assert seen[-1]["queued"] == 0
 
 
-def test_standard_input_payloads_and_a_collection_nobody_knows(cli: Cli) -> None:
+def test_standard_input_payloads_and_a_collection_nobody_knows(cli: Cli, stack: RunningStack) -> None:
     large = bare_item("nobody-knows", "large")
     large["properties"] = {"datetime": "2024-01-01T00:00:00Z", "text": "x" * 60_000}
     report = cli.json("enqueue", "-", "--correlation-id", "mark-1", stdin=lines(large))
     assert report["correlation_id"] == "mark-1"
     assert "nobody-knows, which was not sent along" in report["warnings"][0]
-    wait_for(lambda: cli.json("items", "nobody-knows", "--state", "held")["items"], "the held item")
+    wait_for(lambda: stack.statuses("nobody-knows") == {"large": "Held"}, "the held item")
     watched = cli.run("watch", "--correlation-id", "mark-1", "--until", "90s")
     assert watched.returncode == 1
     assert "1 items are held" in watched.stderr
+    assert cli.run("watch", "-c", "nobody-knows", "--until", "1s").returncode == 1
 
     failures = cli.json("failures", "nobody-knows")["items"]
     assert [(item["id"], item["error_code"]) for item in failures] == [("large", "CollectionDoesNotExist")]
     assert "geocatalog apply" in failures[0]["remedy"]
-    cli.json("enqueue", "-", stdin=json.dumps(small_collection("nobody-knows")), code=1)  # a collection needs a file
     assert cli.json("resume", "nobody-knows")["resumed"] == 1
 
 
@@ -101,7 +100,7 @@ def test_failures_are_explained_replayed_and_then_ingested(cli: Cli, stack: Runn
 
     filters = ("failing", "--error-code", "StacValidationFailed", "--newer-than", "1h", "--item", "a")
     assert [item["id"] for item in cli.json("replay", *filters, "--dry-run")["replayed"]] == ["a"]
-    assert cli.json("items", "failing", "--state", "Failed")["items"][0]["id"] == "a"
+    assert cli.json("items", "failing", "--state", "failed")["items"][0]["id"] == "a"
     stack.catalog("POST", "/_emulator/reset").raise_for_status()
     assert len(cli.json("replay", "failing")["replayed"]) == 2
     cli.ok("watch", "--collection", "failing", "--until", "90s")
@@ -112,12 +111,12 @@ def test_failures_are_explained_replayed_and_then_ingested(cli: Cli, stack: Runn
 def test_dead_letters_are_listed_and_replayed(cli: Cli, stack: RunningStack) -> None:
     stack.create_collection("letters")
     stack.send("items", {"item": bare_item("letters", "a"), "colection": "letters"})
-    letters = wait_for(lambda: cli.json("failures")["deadletters"], "the dead letter")
-    assert letters[0]["queue"] == "items"
-    assert "colection" in letters[0]["reason"]
+    wait_for(lambda: stack.deadletters("items"), "the dead letter")
+    letters = [letter for letter in cli.json("failures")["deadletters"] if letter["queue"] == "items"]
+    assert any("colection" in letter["reason"] for letter in letters)
     replayed = cli.json("replay", "--dead-letters", "--queue", "items")["replayed"]
     assert len(replayed) == len(letters)
-    wait_for(lambda: cli.json("failures")["deadletters"], "the dead letter, anew")
+    wait_for(lambda: stack.deadletters("items"), "the dead letter, anew")
 
 
 def test_a_ctrl_c_in_the_middle_is_finished_by_a_second_run(cli: Cli, stack: RunningStack, tmp_path: Path) -> None:
@@ -160,11 +159,3 @@ def test_a_file_that_changes_while_it_is_read(cli: Cli, stack: RunningStack, tmp
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "changed while it was read" in err
-
-
-def test_watch_gives_up_when_told(cli: Cli) -> None:
-    cli.ok("enqueue", "-", stdin=lines(bare_item("no-such-place", "a")))
-    start = time.monotonic()
-    done = cli.run("watch", "-c", "no-such-place", "--until", "1s")
-    assert done.returncode == 1
-    assert time.monotonic() - start < 60

@@ -78,7 +78,6 @@ DEAD_STORAGE = (
         (["search"], {}, "GEOCATALOG_URL is missing"),
         (["status"], {"INGEST_STORAGE": "nonsense"}, "not a connection string"),
         (["resume"], {"INGEST_STORAGE": DEAD_STORAGE}, "storage at 127.0.0.1:1 did not answer"),
-        (["search"], {"GEOCATALOG_URL": "http://127.0.0.1:1", "AZURE_TOKEN_CREDENTIALS": "Nonsense"}, ""),
         (["search"], {"GEOCATALOG_URL": "http://example.com"}, "must be https"),
         (["enqueue", "http://127.0.0.1:1/x.json", "--dry-run"], {}, "http://127.0.0.1:1 did not answer"),
         (["enqueue", "--search", "http://127.0.0.1:1/", "--dry-run"], {}, "STAC API did not answer"),

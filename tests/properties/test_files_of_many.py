@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local.azurite import Azurite
+from shared import fan_out
 from shared.clients import Clients
 from shared.deadletters import body_of
 from shared.ingestion import ingest_message
@@ -118,17 +119,16 @@ def test_a_wrong_entry_of_a_collection_is_kept(app: Clients) -> None:
     assert json.loads(body_of(letter)) == {"type": "Item", "id": "b"}
 
 
-def test_a_longer_file_goes_on_where_it_stopped(app: Clients) -> None:
-    file = ndjson(*(item(f"item-{number}") for number in range(1_003)))
+def test_a_longer_file_goes_on_where_it_stopped(app: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", 10)
+    file = ndjson(*(item(f"item-{number}") for number in range(13)))
 
-    first = ingest(app, file, retry_since="2026-01-01T00:00:00Z", attempt=3)
+    *children, again = ingest(app, file, retry_since="2026-01-01T00:00:00Z", attempt=3)
 
-    *children, again = first
-    assert len(children) == 1_000
-    assert again["offset"] == 1_000
-    assert again["attempt"] == 0
+    assert len(children) == 10
+    assert (again["offset"], again["attempt"]) == (10, 0)
     assert "retry_since" not in again
     ingest_message(write_json(again), app.now(), app)
     rest = [decoded(message.content) for message in take_all(app.queues.client(QueueName.ITEMS))]
-    assert ids(rest) == ["item-1000", "item-1001", "item-1002"]
+    assert ids(rest) == ["item-10", "item-11", "item-12"]
     assert min(message["first_enqueued"] for message in rest) > max(message["first_enqueued"] for message in children)

@@ -55,6 +55,11 @@ def row_of(app: Clients, item_id: str) -> ItemRow:
     return row
 
 
+def wait_until_ended(app: Clients, item_id: str) -> None:
+    operation_id = str(row_of(app, item_id).operation_id)
+    wait_until(lambda: (app.geocatalog.get_operation(operation_id) or {}).get("status") == "Failed")
+
+
 def outcomes(app: Clients) -> list[str]:
     return [result["outcome"] for result in results(app)]
 
@@ -111,7 +116,7 @@ def test_a_service_that_contradicts_itself_is_asked_ever_more_seldom(
     catalog.behave(operation_failures=[{"code": "ItemAlreadyExistsInCollection"}])
     document = item(item_id, COLLECTION)
     ingest_message(write_json({"item": document, "attempt": 10}), app.now(), app)
-    wait_until(lambda: catalog.open_operations() == 0)
+    wait_until_ended(app, item_id)
 
     track_operations(app, budget=ONE_PASS)
 
@@ -126,7 +131,7 @@ def test_such_a_service_is_given_up_in_the_end(app: Clients, catalog: Catalog, c
     since = app.now()
     message = {"item": item(item_id, COLLECTION), "attempt": 9, "retry_since": since.isoformat()}
     ingest_message(write_json(message), app.now(), app)
-    wait_until(lambda: catalog.open_operations() == 0)
+    wait_until_ended(app, item_id)
     clock.advance(timedelta(days=8))
 
     track_operations(app, budget=ONE_PASS)
