@@ -1,6 +1,5 @@
 """Runs `geocatalog enqueue`: connects, shows progress, says what was sent, skipped and refused."""
 
-import os
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from cli.output import Bar, note, say, write_json
 from cli.sending.documents import Unreadable
 from cli.sending.enqueue import Listener, Report, Wish, enqueue
 from cli.sending.inputs import find_inputs
+from cli.sending.known_collections import is_known
 from cli.sending.stac_api import Query, StacSearch
-from shared.errors import IngestionError
 
 if TYPE_CHECKING:
     from shared.clients import Clients
@@ -88,24 +87,18 @@ def _check(arguments: EnqueueArguments, wish: Wish) -> None:
 
 
 def _warn_of_unknown_collections(report: Report, app: "Clients | None") -> None:
+    for (named, beside), count in report.retargeted.items():
+        why = f"collection {named}, which was neither sent along nor is in GeoCatalog" if named else "no collection"
+        report.warnings.append(
+            f"{count} items name {why}; they go to {beside}, the collection beside them; --collection names another."
+        )
     for collection, count in report.sent.items():
-        if collection in report.collections or app is None or _is_known(collection, app):
+        if collection in report.collections or is_known(collection, app):
             continue
         report.warnings.append(
             f"{count} items go to collection {collection}, which was not sent along and is not in GeoCatalog: they are "
             "held until it exists. Apply its configuration, or enqueue with --collection."
         )
-
-
-def _is_known(collection: str, app: "Clients") -> bool:
-    if app.status.get_collection(collection).get("created_at"):
-        return True
-    if not os.environ.get("GEOCATALOG_URL"):
-        return True  # a producer without access to GeoCatalog cannot ask
-    try:
-        return app.geocatalog.get_collection(collection) is not None
-    except IngestionError:
-        return True
 
 
 def _tell(report: Report, wish: Wish, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from shared.json_codec import read_json
@@ -30,12 +31,14 @@ class Document:
         kind: what it is.
         body: the object.
         size: bytes of input it took, for progress.
+        folder: the folder of its file; None for what came from elsewhere.
     """
 
     origin: str
     kind: Kind
     body: dict[str, Any]
     size: int = 0
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from cli.faults import CommandError, ExitCode, usage_error
 from cli.sending.catalogs import follow_catalog, has_item_links
 from cli.sending.documents import Document, Kind, Read, Unreadable
 from cli.sending.inputs import Input, read_input
+from cli.sending.known_collections import is_known
 from cli.sending.sender import ParallelSender
 from cli.sending.stac_api import StacSearch
 from shared.errors import IngestionError
@@ -75,6 +76,7 @@ class Report:
         refused: documents that cannot be ingested, and why.
         skipped_count: how many were left out.
         refused_count: how many cannot be ingested.
+        retargeted: items that go to the collection beside them, by the collection that they name and that one.
         warnings: what a person should know.
         interrupted: whether it was stopped in the middle.
         fault: what ended it in the middle.
@@ -87,6 +89,7 @@ class Report:
     refused: list[Unreadable] = field(default_factory=list)
     skipped_count: int = 0
     refused_count: int = 0
+    retargeted: Counter[tuple[str, str]] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
     fault: Exception | None = None
@@ -149,6 +152,8 @@ class _Run:
         self._lock = threading.Lock()
         self._done = 0
         self._common = _common_fields(wish)
+        self._collections_in: dict[Path, list[str]] = {}
+        self._known: dict[str, bool] = {}
         self._pc_url = app.settings.planetary_computer_url if app else DEFAULT_PLANETARY_COMPUTER_URL
 
     def run(self, inputs: list[Input], search: StacSearch | None) -> Report:
@@ -208,6 +213,7 @@ class _Run:
             if fields is None:
                 continue
             if fields.get("type") == Kind.COLLECTION:
+                self._collections_in.setdefault(path.parent, []).append(str(fields.get("id")))
                 yield _for_queue(configuration_of(path, fields).message)
             elif fields.get("type") == Kind.CATALOG and not source.in_folder:
                 yield from self._linked_collections(source.name)
@@ -244,6 +250,8 @@ class _Run:
                 continue
             elif read.kind is Kind.OTHER and source.in_folder:
                 self._report.skip(read.origin, "It is JSON, but not STAC.")
+            elif source.is_file:
+                yield replace(read, folder=Path(source.name).parent)
             else:
                 yield read
 
@@ -256,17 +264,38 @@ class _Run:
             elif "href" in read.body and self._wish.by_reference and read.kind is Kind.OTHER:
                 yield "", self._common | read.body
             elif read.kind is Kind.ITEM:
+                target = self._target(read)
                 try:
-                    collection = self._check(read.body)
+                    collection = self._check(read.body, target)
                 except IngestionError as error:
                     self._bad(f"{read.origin} ({str(read.body.get('id'))[:150]})", error.message)
                     continue
-                yield collection, {**self._common, "item": read.body}
+                self._note_target(read.body.get("collection"), collection)
+                yield collection, {**self._common, "item": read.body, "collection": collection}
             else:
                 self._bad(read.origin, "It is a JSON object, but not a STAC Item.")
 
-    def _check(self, item: dict[str, Any]) -> str:
-        collection = check_collection_id(self._wish.collection or item.get("collection"))
+    def _target(self, read: Document) -> object:
+        """Returns where an item goes: to the collection asked for, its own, or if that is nowhere the one beside it."""
+        named = read.body.get("collection")
+        beside = self._collections_in.get(read.folder, []) if read.folder else []
+        if self._wish.collection:
+            return self._wish.collection
+        return named if len(beside) != 1 or self._is_somewhere(named) else beside[0]
+
+    def _is_somewhere(self, collection: object) -> bool:
+        if not isinstance(collection, str):
+            return False
+        if collection not in self._known:
+            self._known[collection] = collection in self._report.collections or is_known(collection, self._app)
+        return self._known[collection]
+
+    def _note_target(self, named: object, collection: str) -> None:
+        if named != collection and not self._wish.collection:
+            self._report.retargeted[named if isinstance(named, str) else "", collection] += 1
+
+    def _check(self, item: dict[str, Any], target: object) -> str:
+        collection = check_collection_id(target)
         check_item_id(item.get("id"))
         prepare_item(
             item,

@@ -35,9 +35,14 @@ class Input:
         return is_url(self.name)
 
     @property
+    def is_file(self) -> bool:
+        """Whether it is a file."""
+        return self.name != STANDARD_INPUT and not self.is_url
+
+    @property
     def may_hold_one_document(self) -> bool:
         """Whether it may hold one document, such as a STAC Collection, rather than one per line."""
-        return self.name != STANDARD_INPUT and not self.is_url and Path(self.name).suffix.lower() not in _LINES
+        return self.is_file and Path(self.name).suffix.lower() not in _LINES
 
 
 def is_url(name: str) -> bool:

@@ -69,6 +69,17 @@ def test_a_folder_brings_its_collection_first(cli: Cli, tmp_path: Path) -> None:
     assert seen[-1]["queued"] == 0
 
 
+def test_items_of_a_collection_that_is_nowhere_go_to_the_one_beside_them(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "collection.json").write_text(json.dumps(small_collection("beside")))
+    items = (bare_item("that-is-nowhere", "astray"), bare_item("beside", "at-home"))
+    (tmp_path / "items.ndjson").write_text(lines(*items))
+    report = cli.json("enqueue", str(tmp_path))
+    assert report["by_collection"] == {"beside": 2}
+    assert "1 items name collection that-is-nowhere" in " ".join(report["warnings"])
+    cli.ok("watch", "--collection", "beside", "--until", "60s")
+    assert {item["id"] for item in cli.json("items", "beside")["items"]} == {"astray", "at-home"}
+
+
 def test_standard_input_payloads_and_a_collection_nobody_knows(cli: Cli, stack: RunningStack) -> None:
     large = bare_item("nobody-knows", "large")
     large["properties"] = {"datetime": "2024-01-01T00:00:00Z", "text": "x" * 60_000}

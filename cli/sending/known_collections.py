@@ -1,0 +1,26 @@
+"""Whether GeoCatalog has a collection, as far as whoever sends can tell."""
+
+import os
+from typing import TYPE_CHECKING
+
+from shared.errors import IngestionError
+
+if TYPE_CHECKING:
+    from shared.clients import Clients
+
+
+def is_known(collection: str, app: "Clients | None") -> bool:
+    """Tells whether GeoCatalog has a collection; where it cannot be asked, it is taken to have it.
+
+    Args:
+        collection: id of the collection.
+        app: the clients; None for a dry run.
+    """
+    if app is None or app.status.get_collection(collection).get("created_at"):
+        return True
+    if not os.environ.get("GEOCATALOG_URL"):
+        return True  # a producer without access to GeoCatalog cannot ask
+    try:
+        return app.geocatalog.get_collection(collection) is not None
+    except IngestionError:
+        return True
