@@ -42,13 +42,13 @@ def main() -> None:
     STAMP.unlink(missing_ok=True)
     if version_of(str(PYTHON)) is None:
         shutil.rmtree(VENV, ignore_errors=True)
-        without_venv = "Python could not make a virtual environment; on Debian and Ubuntu install package python3-venv"
+        without_venv = "Python could not make a virtual environment; on Debian and Ubuntu install package python3-venv."
         run([python, "-m", "venv", str(VENV)], without_venv)
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     without_network = "pip could not install the project's packages; is the package registry reachable?"
     run([*pip, "--editable", f"{ROOT}[cli,local,dev]"], without_network)
     run([*pip, "--ignore-requires-python", "--no-deps", *RUNTIME], without_network)
-    run([str(PYTHON), "-m", "local.azurite", "--install"], "Azurite could not be installed")
+    run([str(PYTHON), "-m", "local.azurite", "--install"], "Azurite could not be installed.")
     STAMP.write_text(fingerprint(), encoding="utf-8")
     say(f"Set up in {time.monotonic() - started:.0f} s.")
 
@@ -92,7 +92,7 @@ def run(command: list[str], failure: str) -> None:
     )
     if done.returncode:
         last_words = "\n".join(done.stdout.strip().splitlines()[-15:])
-        sys.exit(f"{failure.rstrip('.')}.\n{last_words}")
+        sys.exit(f"{failure} It said:\n{last_words}")
 
 
 def say(text: str) -> None:
