@@ -28,7 +28,7 @@ from shared.errors import (
 )
 from shared.json_codec import read_json
 from shared.messages import IfExists, Outcome, Result
-from shared.status_rows import ItemRow, ItemStatus, OperationKind, OperationRow
+from shared.status_rows import ItemRow, ItemStatus, OperationKind, OperationRow, collection_born, is_current
 from shared.status_store import Conflict, Write
 from shared.versions import Decision, Work, decide, is_same_content
 
@@ -96,7 +96,7 @@ def _claim(work: Work, app: Clients) -> ItemRow | None:
         if row.claimed_by == fresh.claimed_by:
             return row  # the insert was ours, repeated by the SDK after a lost answer
         try:
-            if _is_of_an_earlier_collection(row, app):
+            if not is_current(vars(row), collection_born(app.status.get_collection(row.collection))):
                 return app.status.update(row, fresh, _detachment(row, app))
             decision = decide(row, work, app.now(), operation_stalled=_is_stalled(row, app))
             if decision is Decision.CLAIM:
@@ -156,14 +156,6 @@ def _detachment(row: ItemRow, app: Clients) -> list[Write]:
     if row.status is not ItemStatus.SUBMITTED or not row.operation_id:
         return []
     return [app.status.detachment(row.collection, row.operation_id)]
-
-
-def _is_of_an_earlier_collection(row: ItemRow, app: Clients) -> bool:
-    """Tells whether the row was written for a collection of this id that has been deleted since."""
-    collection = app.status.get_collection(row.collection)
-    since = max((collection[name] for name in ("created_at", "deleted_at") if collection.get(name)), default=None)
-    last = max((moment for moment in (row.claimed_at, row.submitted_at, row.finished_at) if moment), default=None)
-    return bool(since and last and last < since)
 
 
 def _is_stalled(row: ItemRow, app: Clients) -> bool:

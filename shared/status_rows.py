@@ -169,6 +169,25 @@ class OperationRow:
     etag: str = field(default="", compare=False)
 
 
+# The moments of an item's row that tell of which collection of that id it is.
+ITEM_MOMENTS = ("claimed_at", "submitted_at", "finished_at")
+
+
+def collection_born(row: Mapping[str, Any]) -> dt.datetime | None:
+    """Returns since when the collection of this id is the present one: its creation or its predecessor's deletion.
+
+    Args:
+        row: the collection's own row.
+    """
+    return max((row[name] for name in ("created_at", "deleted_at") if row.get(name)), default=None)
+
+
+def is_current(columns: Mapping[str, Any], born: dt.datetime | None) -> bool:
+    """Tells whether an item's row is of the present collection, not of one that was deleted since."""
+    last = max((columns[name] for name in ITEM_MOMENTS if columns.get(name)), default=None)
+    return born is None or last is None or last >= born
+
+
 Row = TypeVar("Row", ItemRow, OperationRow)
 
 _KEYS = {"collection", "etag"}

@@ -144,6 +144,7 @@ def _lost(row: OperationRow, app: Clients) -> Ending | None:
     """Decides an operation that the service has forgotten by asking for what it was to change."""
     if app.now() - row.submitted_at < app.timings.quiet:
         return None  # so young that the service may not show it yet
+    code = ErrorCode.OPERATION_LOST.value
     if row.kind is OperationKind.DELETE_COLLECTION:
         is_done = app.geocatalog.get_collection(row.collection) is None
     else:
@@ -151,10 +152,20 @@ def _lost(row: OperationRow, app: Clients) -> Ending | None:
         stored_at = stored_moment(item) if item else None
         is_deletion = row.kind is OperationKind.DELETE_ITEM
         is_done = item is None if is_deletion else stored_at is not None and stored_at >= row.submitted_at
+        code = _why_not_done(row.kind, is_there=item is not None)
     if is_done:
         return success(row)
     message = "GeoCatalog no longer knows the operation and does not show what it was to do; it is sent again."
-    return resolve(row, OperationOutcome(OperationState.FAILED, ErrorCode.OPERATION_LOST, message), app)
+    return resolve(row, OperationOutcome(OperationState.FAILED, code, message), app)
+
+
+def _why_not_done(kind: OperationKind, *, is_there: bool) -> str:
+    """Says with which code a forgotten operation must have failed, so that the next try is not the same again."""
+    if kind is OperationKind.ADD_ITEM and is_there:
+        return ErrorCode.ITEM_EXISTS.value
+    if kind is OperationKind.UPDATE_ITEM and not is_there:
+        return "NoRecordsToUpdate"
+    return ErrorCode.OPERATION_LOST.value
 
 
 def _mark_if_stalled(row: OperationRow, app: Clients) -> None:

@@ -10,9 +10,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from shared.clients import Clients
 from shared.provision import QUEUES
-from shared.status_rows import ITEM_PREFIX, ItemStatus
-
-_MOMENTS = ("claimed_at", "submitted_at", "finished_at")
+from shared.status_rows import ITEM_MOMENTS, ITEM_PREFIX, ItemStatus, collection_born, is_current
 
 
 @dataclass
@@ -112,22 +110,10 @@ def current_items(collection: str, app: Clients, *, select: Iterable[str] | None
         select: the columns to read; None for all.
     """
     born = collection_born(app.status.get_collection(collection))
-    columns = sorted({*select, "PartitionKey", "RowKey", *_MOMENTS}) if select is not None else None
+    columns = sorted({*select, "PartitionKey", "RowKey", *ITEM_MOMENTS}) if select is not None else None
     for entity in app.status.query_prefix(collection, ITEM_PREFIX, select=columns):
         if is_current(entity, born):
             yield entity
-
-
-def collection_born(row: Mapping[str, Any]) -> dt.datetime | None:
-    """Returns since when the collection of this id is the present one: its creation or its predecessor's deletion."""
-    moments: list[dt.datetime] = [row[name] for name in ("created_at", "deleted_at") if row.get(name)]
-    return max(moments, default=None)
-
-
-def is_current(entity: Mapping[str, Any], born: dt.datetime | None) -> bool:
-    """Tells whether an item's row belongs to the present collection, not to one that was deleted since."""
-    last = max((entity[name] for name in _MOMENTS if entity.get(name)), default=None)
-    return born is None or last is None or last >= born
 
 
 def _count(

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cli.rows.counts import collection_born, current_items, is_current
+from cli.rows.counts import current_items
 from shared.clients import Clients
-from shared.status_rows import INDEXES, ITEM_PREFIX, ItemStatus
+from shared.status_rows import INDEXES, ITEM_PREFIX, ItemStatus, collection_born, is_current
 
 # Columns for people and programs; the others are the app's own bookkeeping, or the message itself.
 COLUMNS = (

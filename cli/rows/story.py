@@ -7,12 +7,11 @@ from typing import Any
 from cli.error_catalog import explain
 from cli.faults import CommandError
 from cli.output import print_table, say, write_json
-from cli.rows.counts import collection_born, is_current
 from cli.rows.items import item_fields
 from shared.clients import Clients
 from shared.errors import IngestionError
 from shared.ids import check_collection_id, check_item_id
-from shared.status_rows import ITEM_PREFIX
+from shared.status_rows import ITEM_PREFIX, collection_born, is_current
 
 
 def show_item(collection: str, item_id: str, app: Clients, *, asks_geocatalog: bool, as_json: bool) -> None:

@@ -23,6 +23,10 @@ from shared.settings import read_settings
 from shared.status_rows import ITEM_PREFIX
 from tests.running_stack import small_collection, small_item, wait_for
 
+COUNT = 300
+COLLECTION = "faults"
+ITEMS = "/stac/collections/*/items*"
+
 # The protocol's durations, fifty times as fast: a claim lasts 7 s and the first delay is a second, the host's least.
 SETTINGS = {
     **QUICK_SETTINGS,
@@ -209,3 +213,13 @@ def faulty_stack(folder: Path, name: str) -> Iterator[FaultyStack]:
 def jittered(low: float, high: float) -> float:
     """Returns a random number of seconds: the moment of a kill is the one thing that must not be planned."""
     return random.uniform(low, high)  # noqa: S311
+
+
+def check_all_ingested(stack: FaultyStack, items: Mapping[str, dict[str, Any]]) -> None:
+    """Waits until all is ingested, takes the faults away, and checks that nothing is lost or left over."""
+    stack.wait_settled(COLLECTION, {"Succeeded": len(items)})
+    stack.behave(faults=[], operation_failures=[])
+    stack.wait_queues_empty()
+    stack.check_catalog(COLLECTION, items)
+    stack.check_poison()
+    stack.figures["doubled"] = stack.succeeded_writes() - len(items)
