@@ -34,7 +34,7 @@ def app(azurite: Azurite, catalog: Catalog, clock: Clock) -> Clients:
     catalog.reset()
     catalog.behave(forget_operations=False, operation_failures=[])
     for name in made.status.partitions():
-        for row in made.status.query_prefix(name, "operation~"):
+        for row in [*made.status.query_prefix(name, "operation~"), {"PartitionKey": name, "RowKey": "collection"}]:
             made.storage.tables.get_table_client("status").delete_entity(row["PartitionKey"], row["RowKey"])
     return made
 
@@ -107,6 +107,41 @@ def test_a_forgotten_operation_that_did_its_work_is_a_success(
     assert row_of(app, item_id).status is ItemStatus.SUCCEEDED
     assert outcomes(app) == ["ingested"]
     assert [method for method, _ in catalog.writes()] == ["POST"]
+
+
+def test_a_forgotten_post_of_an_item_that_is_there_becomes_a_put(
+    app: Clients, catalog: Catalog, clock: Clock, item_id: str
+) -> None:
+    """Nobody knew of the earlier version: its response was lost, or another wrote it."""
+    app.geocatalog.post_item(COLLECTION, write_json(item(item_id, COLLECTION)))
+    wait_until(lambda: catalog.item(item_id) is not None)
+    catalog.behave(forget_operations=True)
+    clock.advance(timedelta(minutes=2))
+    ingest(app, item_id, content=2)
+    clock.advance(timedelta(minutes=2))
+
+    track_operations(app, budget=ONE_PASS)
+
+    row = row_of(app, item_id)
+    assert (row.status, row.in_catalog) == (ItemStatus.WAITING, True)
+
+
+def test_a_forgotten_put_of_an_item_that_is_gone_becomes_a_post(
+    app: Clients, catalog: Catalog, clock: Clock, item_id: str
+) -> None:
+    ingest(app, item_id)
+    wait_until(lambda: bool(track_operations(app, budget=ONE_PASS)))
+    catalog.behave(ingest_seconds=[3600, 3600])
+    ingest(app, item_id, content=2)
+    catalog.behave(ingest_seconds=[0, 0], forget_operations=True)
+    app.geocatalog.delete_item(COLLECTION, item_id)
+    wait_until(lambda: catalog.item(item_id) is None)
+    clock.advance(timedelta(minutes=2))
+
+    track_operations(app, budget=ONE_PASS)
+
+    row = row_of(app, item_id)
+    assert (row.status, row.in_catalog) == (ItemStatus.WAITING, False)
 
 
 def test_a_service_that_contradicts_itself_is_asked_ever_more_seldom(
