@@ -158,7 +158,8 @@ ACTIONS: list[tuple[int, str, dict[str, st.SearchStrategy[Any]]]] = [
     (2, "deliver", {"number": NUMBER, "again": SELDOM}),
     (3, "kill_delivery", {"number": NUMBER, **IN_DELIVERY}),
     (2, "fault_delivery", {"number": NUMBER, "fault": FAULT}),
-    (1, "fault_and_kill_delivery", {"number": NUMBER, "fault": FAULT, **IN_DELIVERY}),
+    (2, "fault_and_disturb_delivery", {"number": NUMBER, "fault": FAULT, "at": IN_DELIVERY["at"],
+                                       "meanwhile": st.sampled_from(["kill", "kill", "deliver", "track"])}),
     (3, "overlap_delivery", {"number": NUMBER, "meanwhile": st.sampled_from(["deliver", "deliver", "track", "wait"]),
                              **IN_DELIVERY}),
     (2, "track", {}),
@@ -183,6 +184,7 @@ class ClaimProtocol(RuleBasedStateMachine):
         self.is_nested = False
         self.stuck_before = 0
         self.never_ends = False
+        self.has_acted = False
 
     @initialize()
     def begin(self) -> None:
@@ -252,11 +254,11 @@ class ClaimProtocol(RuleBasedStateMachine):
         self._deliver(chosen)
         self._befall_no_more()
 
-    def fault_and_kill_delivery(self, number: int, fault: str, at: int, after: bool) -> None:
-        """Deliver one message while GeoCatalog has a fault, and kill the app in the middle."""
+    def fault_and_disturb_delivery(self, number: int, fault: str, meanwhile: str, at: int) -> None:
+        """Deliver one message while GeoCatalog has a fault, and something happens in the middle."""
         chosen = self._any(number)
         self._befall(fault)
-        self._disturb("kill", at, after)
+        self._disturb(meanwhile, at, after=True)
         self._deliver(chosen)
         self._befall_no_more()
 
@@ -334,6 +336,7 @@ class ClaimProtocol(RuleBasedStateMachine):
         }
 
         def act() -> None:
+            self.has_acted = True
             self.disturbances += 1
             self.world.seen[f"in the middle: {disturbance}"] += 1
             self.is_nested = True
@@ -342,6 +345,7 @@ class ClaimProtocol(RuleBasedStateMachine):
             finally:
                 self.is_nested = False
 
+        self.has_acted = False
         self.world.fuse.set(at, act, after=after)
 
     def _befall(self, fault: str) -> None:
@@ -452,9 +456,12 @@ class ClaimProtocol(RuleBasedStateMachine):
             assert stored is None
         is_plain = all(message.if_exists is IfExists.REPLACE for message in messages)
         newest = [message for message in messages if message.order == max(one.order for one in messages)]
-        was_refused = any({"failed", "canceled"} & set(announced[message.correlation_id]) for message in newest)
+        # Of two messages with the same content, one is told that it is on its way, the other that it failed.
+        refused = {one.content for one in messages if {"failed", "canceled"} & set(announced[one.correlation_id])}
+        was_refused = any(message.content in refused for message in newest)
         if is_plain and not was_refused:
-            assert content in {message.content for message in newest}, f"{content} is not the newest"
+            story = [(message, announced[message.correlation_id]) for message in messages]
+            assert content in {message.content for message in newest}, f"{content} of {story}; {row.history}"
 
 
 def content_hash(stored: dict[str, Any]) -> str:
@@ -477,10 +484,78 @@ def world(azurite: Azurite, catalog: Catalog) -> World:
     return made
 
 
+@pytest.mark.parametrize(
+    ("fault", "meanwhile", "other_content"),
+    [
+        (None, "kill", 1),
+        ("lost response", "kill", 1),
+        ("429", "kill", 1),
+        (None, "deliver", 1),
+        ("lost response", "deliver", 1),
+        ("500", "deliver", 0),
+    ],
+)
+@pytest.mark.parametrize("is_known", [False, True], ids=["new", "known"])
+def test_every_call_of_a_delivery(
+    world: World, fault: str | None, meanwhile: str, other_content: int, is_known: bool
+) -> None:
+    """At each call of a delivery in turn: killed, or another message of the same second is handled."""
+    for at in count(1):
+        steps = ClaimProtocol(world)
+        steps.begin()
+        if is_known:
+            steps.ingest(which=0, content=2, if_exists=IfExists.REPLACE, force=False)
+            steps.deliver(0, again=False)
+            steps.track()
+            steps.pass_time(1)
+        steps.ingest(which=0, content=0, if_exists=IfExists.REPLACE, force=False)
+        steps.ingest(which=0, content=other_content, if_exists=IfExists.REPLACE, force=False)
+        if fault:
+            steps.fault_and_disturb_delivery(0, fault, meanwhile, at)
+        else:
+            steps.overlap_delivery(0, meanwhile, at, after=True)
+        has_acted = steps.has_acted
+        steps.every_row_has_its_message_or_operation()
+        steps.teardown()
+        if not has_acted:
+            assert at > 3, "a delivery makes more calls than that"
+            return
+
+
+@pytest.mark.parametrize(
+    ("fault", "meanwhile"),
+    [
+        (None, "kill"),
+        ("passing failure", "kill"),
+        ("set-up failure", "deliver"),
+        ("passing failure", "deliver"),
+        (None, "track"),
+        ("passing failure", "track"),
+    ],
+)
+def test_every_call_of_the_tracker(world: World, fault: str | None, meanwhile: str) -> None:
+    """At each call of the tracker in turn: killed, or a message is handled, or another tracker runs."""
+    for at in count(1):
+        steps = ClaimProtocol(world)
+        steps.begin()
+        steps.ingest(which=0, content=0, if_exists=IfExists.REPLACE, force=False)
+        if fault:
+            steps.fault_delivery(0, fault)
+        else:
+            steps.deliver(0, again=False)
+        steps.disturb_tracker(meanwhile, at, after=True)
+        has_acted = steps.has_acted
+        steps.every_row_has_its_message_or_operation()
+        steps.teardown()
+        if not has_acted:
+            assert at > 5, "a run of the tracker makes more calls than that"
+            return
+
+
 def test_claim_protocol(world: World) -> None:
     explored = settings(
-        max_examples=EXAMPLES or 35,
-        stateful_step_count=18,
+        max_examples=EXAMPLES or 30,
+        stateful_step_count=16,
         deadline=None,
         derandomize=not EXAMPLES,
         database=None,
