@@ -49,14 +49,15 @@ class Fuse:
             self._act = None
 
     def carry(self, call: Callable[[], T]) -> T:
-        """Make a call, and act if it is the one."""
+        """Make a call, and act if it is the one; a call that fails was made as well."""
         act = self._due()
         if act and not self._is_after:
             act()
-        answer = call()
-        if act and self._is_after:
-            act()
-        return answer
+        try:
+            return call()
+        finally:
+            if act and self._is_after:
+                act()
 
     def _due(self) -> Callable[[], None] | None:
         with self._lock:

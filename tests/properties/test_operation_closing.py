@@ -95,6 +95,24 @@ def test_an_operation_of_an_earlier_collection_does_not_touch_the_row(
     assert [operation.operation_id for operation in app.status.open_operations(COLLECTION)] == [row.operation_id]
 
 
+def test_a_stalled_operation_gives_way_to_newer_content_and_no_longer_touches_the_row(
+    app: Clients, catalog: Catalog, clock: Clock, item_id: str
+) -> None:
+    catalog.behave(ingest_seconds=[3600, 3600])
+    ingest(app, item_id, version=1)
+    stalled = row_of(app, item_id).operation_id
+    clock.advance(timedelta(hours=25))
+
+    ingest(app, item_id, version=2)
+    assert row_of(app, item_id).operation_id != stalled
+    assert app.geocatalog.cancel_operation(str(stalled))
+    wait_until(lambda: (app.geocatalog.get_operation(str(stalled)) or {}).get("status") == "Canceled")
+    assert track_operations(app, budget=ONE_PASS) == 1
+
+    assert row_of(app, item_id).status is ItemStatus.SUBMITTED
+    assert outcomes(app) == ["canceled"]
+
+
 def test_a_forgotten_operation_that_did_its_work_is_a_success(
     app: Clients, catalog: Catalog, clock: Clock, item_id: str
 ) -> None:
