@@ -14,9 +14,12 @@ from functions import (
     renew_sources,
     track_operations,
 )
+from shared import telemetry
 
 # The SDKs log every request and its headers at INFO, which buries the app's own lines.
 logging.getLogger("azure").setLevel(logging.WARNING)
+
+telemetry.start()
 
 app = func.FunctionApp()
 for module in (

@@ -2,9 +2,7 @@
 
 import azure.functions as func
 
-from functions.triggers import BODY, CONNECTION
-from shared.blob_events import receive_blob as send_blob
-from shared.clients import get_clients
+from functions.triggers import BODY, CONNECTION, reports_failures
 
 bp = func.Blueprint()
 
@@ -16,6 +14,10 @@ bp = func.Blueprint()
     source=func.BlobSource.EVENT_GRID,
     data_type=BODY,
 )
+@reports_failures
 def receive_blob(blob: func.InputStream) -> None:
     """Sends one dropped blob on; only its name is taken here."""
+    from shared.blob_events import receive_blob as send_blob
+    from shared.clients import get_clients
+
     send_blob(str(blob.name).partition("/")[2], get_clients())

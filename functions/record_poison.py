@@ -2,34 +2,45 @@
 
 import azure.functions as func
 
-from functions.triggers import BODY, CONNECTION
-from shared.clients import get_clients
-from shared.messages import QueueName
-from shared.poison import record_blob_poison as record_blob
-from shared.poison import record_poison
+from functions.triggers import BODY, CONNECTION, reports_failures
 
 bp = func.Blueprint()
 
 
 @bp.queue_trigger(arg_name="message", queue_name="items-poison", connection=CONNECTION, data_type=BODY)
+@reports_failures
 def record_items_poison(message: func.QueueMessage) -> None:
     """Looks after a message of queue `items` that crashed its function again and again."""
-    record_poison(QueueName.ITEMS, message.get_body(), get_clients())
+    _record("items", message)
 
 
 @bp.queue_trigger(arg_name="message", queue_name="collections-poison", connection=CONNECTION, data_type=BODY)
+@reports_failures
 def record_collections_poison(message: func.QueueMessage) -> None:
     """Looks after a message of queue `collections` that crashed its function again and again."""
-    record_poison(QueueName.COLLECTIONS, message.get_body(), get_clients())
+    _record("collections", message)
 
 
 @bp.queue_trigger(arg_name="message", queue_name="deletions-poison", connection=CONNECTION, data_type=BODY)
+@reports_failures
 def record_deletions_poison(message: func.QueueMessage) -> None:
     """Looks after a message of queue `deletions` that crashed its function again and again."""
-    record_poison(QueueName.DELETIONS, message.get_body(), get_clients())
+    _record("deletions", message)
 
 
 @bp.queue_trigger(arg_name="message", queue_name="webjobs-blobtrigger-poison", connection=CONNECTION, data_type=BODY)
+@reports_failures
 def record_blob_poison(message: func.QueueMessage) -> None:
     """Looks after a blob event that failed again and again."""
-    record_blob(message.get_body(), get_clients())
+    from shared.clients import get_clients
+    from shared.poison import record_blob_poison as record
+
+    record(message.get_body(), get_clients())
+
+
+def _record(queue: str, message: func.QueueMessage) -> None:
+    from shared.clients import get_clients
+    from shared.messages import QueueName
+    from shared.poison import record_poison
+
+    record_poison(QueueName(queue), message.get_body(), get_clients())

@@ -4,15 +4,23 @@ import os
 
 import azure.functions as func
 
-from shared.clients import get_clients
-from shared.settings import DEFAULT_RENEW_SCHEDULE
-from shared.sources import renew_sources as renew
+from functions.triggers import reports_failures
+from shared.schedules import DEFAULT_RENEW_SCHEDULE
 
 bp = func.Blueprint()
 
 
 # run_on_startup=False: a start of one of many instances is no reason to renew; a missed tick is made up by the monitor.
 @bp.timer_trigger(arg_name="timer", schedule=os.environ.get("RENEW_SCHEDULE") or DEFAULT_RENEW_SCHEDULE)
+@reports_failures
 def renew_sources(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger's own argument
     """Creates what is missing and replaces each SAS before it ends."""
-    renew(get_clients())
+    from shared.clients import get_clients
+    from shared.observations import observe_sources
+    from shared.sources import renew_sources as renew
+
+    app = get_clients()
+    try:
+        renew(app)
+    finally:
+        observe_sources(app)

@@ -4,9 +4,8 @@ import os
 
 import azure.functions as func
 
-from shared.clients import get_clients
-from shared.settings import DEFAULT_TRACK_SCHEDULE
-from shared.tracking import track_operations as follow
+from functions.triggers import reports_failures
+from shared.schedules import DEFAULT_TRACK_SCHEDULE
 
 bp = func.Blueprint()
 
@@ -15,6 +14,13 @@ bp = func.Blueprint()
 @bp.timer_trigger(
     arg_name="timer", schedule=os.environ.get("TRACK_SCHEDULE") or DEFAULT_TRACK_SCHEDULE, use_monitor=False
 )
+@reports_failures
 def track_operations(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger's own argument
     """Follows open operations until none is open or the run's time is spent."""
-    follow(get_clients())
+    from shared.clients import get_clients
+    from shared.observations import observe_queues
+    from shared.tracking import track_operations as follow
+
+    app = get_clients()
+    observe_queues(app)
+    follow(app)

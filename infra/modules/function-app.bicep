@@ -115,6 +115,13 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     // Says where telemetry goes; with local authentication off it lets nobody in.
     APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+    // The exporter's figures on itself stay off: nobody here reads them.
+    APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
+    APPLICATIONINSIGHTS_SDKSTATS_DISABLED: 'true'
+    // Four times a minute: an instance that is no longer needed ends soon, and what it has not sent is lost.
+    OTEL_METRIC_EXPORT_INTERVAL: '15000'
+    // The app sends its own log lines, so the host need not send them too.
+    PYTHON_ENABLE_OPENTELEMETRY: 'true'
     PYTHON_THREADPOOL_THREAD_COUNT: '32'
   })
 }

@@ -1,4 +1,4 @@
-// A workbook that tells the same story as `geocatalog status`, from the logs.
+// A workbook that tells the same story as `geocatalog status`, from logs and metrics.
 param location string
 param tags object
 param workspaceId string
@@ -8,9 +8,11 @@ var panels = [
   { title: 'Outcomes', shows: 'areachart', query: loadTextContent('../queries/workbook/outcomes.kql') }
   { title: 'Collections', shows: 'table', query: loadTextContent('../queries/workbook/collections.kql') }
   { title: 'What waits, and why', shows: 'table', query: loadTextContent('../queries/workbook/waiting.kql') }
+  { title: 'Tries again, by reason', shows: 'areachart', query: loadTextContent('../queries/workbook/retries.kql') }
   { title: 'Failures by error code', shows: 'table', query: loadTextContent('../queries/workbook/failures.kql') }
   { title: 'Dead letters and crashes', shows: 'table', query: loadTextContent('../queries/workbook/dead-letters.kql') }
   { title: 'Ingestion sources', shows: 'table', query: loadTextContent('../queries/workbook/sources.kql') }
+  { title: 'Minutes left of each SAS', shows: 'linechart', query: loadTextContent('../queries/workbook/source-time-left.kql') }
   { title: 'Age of the oldest open operation, in seconds', shows: 'linechart', query: loadTextContent('../queries/workbook/operations.kql') }
   { title: 'Queues', shows: 'table', query: loadTextContent('../queries/workbook/queues.kql') }
   { title: 'Messages in all queues of the account, hourly', shows: 'linechart', query: loadTextContent('../queries/workbook/account-queue-depth.kql') }

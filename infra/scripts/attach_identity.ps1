@@ -14,8 +14,10 @@ foreach ($name in 'EXISTING_GEOCATALOG_RESOURCE_GROUP', 'INGESTION_IDENTITY_ID')
 }
 
 $subscription = if ($env:EXISTING_GEOCATALOG_SUBSCRIPTION_ID) { $env:EXISTING_GEOCATALOG_SUBSCRIPTION_ID } else { $env:AZURE_SUBSCRIPTION_ID }
-$env:AZURE_EXTENSION_USE_DYNAMIC_INSTALL = 'yes_without_prompt'
-az planetarycomputer geocatalog identity assign --subscription $subscription `
-    --resource-group $env:EXISTING_GEOCATALOG_RESOURCE_GROUP --name $env:EXISTING_GEOCATALOG_NAME `
-    --user-assigned $env:INGESTION_IDENTITY_ID --output none
+# PATCH adds to the identities that are attached already
+# (learn.microsoft.com/azure/planetary-computer/assign-managed-identity-geocatalog-resource).
+$group = "/subscriptions/$subscription/resourceGroups/$env:EXISTING_GEOCATALOG_RESOURCE_GROUP"
+az rest --method patch --headers Content-Type=application/json --output none `
+    --url "$group/providers/Microsoft.Orbital/geoCatalogs/${env:EXISTING_GEOCATALOG_NAME}?api-version=2026-04-15" `
+    --body "{'identity': {'type': 'UserAssigned', 'userAssignedIdentities': {'$env:INGESTION_IDENTITY_ID': {}}}}"
 exit $LASTEXITCODE

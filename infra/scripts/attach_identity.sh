@@ -7,7 +7,9 @@ command -v az >/dev/null || { printf '%s\n' "There is no Azure CLI (az); install
 : "${EXISTING_GEOCATALOG_RESOURCE_GROUP:?is not set; see docs/deploy.md}"
 : "${INGESTION_IDENTITY_ID:?is not set; run this by azd hooks run postprovision}"
 
-AZURE_EXTENSION_USE_DYNAMIC_INSTALL=yes_without_prompt az planetarycomputer geocatalog identity assign \
-    --subscription "${EXISTING_GEOCATALOG_SUBSCRIPTION_ID:-$AZURE_SUBSCRIPTION_ID}" \
-    --resource-group "$EXISTING_GEOCATALOG_RESOURCE_GROUP" --name "$EXISTING_GEOCATALOG_NAME" \
-    --user-assigned "$INGESTION_IDENTITY_ID" --output none
+# PATCH adds to the identities that are attached already
+# (learn.microsoft.com/azure/planetary-computer/assign-managed-identity-geocatalog-resource).
+group="/subscriptions/${EXISTING_GEOCATALOG_SUBSCRIPTION_ID:-$AZURE_SUBSCRIPTION_ID}/resourceGroups/$EXISTING_GEOCATALOG_RESOURCE_GROUP"
+az rest --method patch --headers Content-Type=application/json --output none \
+    --url "$group/providers/Microsoft.Orbital/geoCatalogs/$EXISTING_GEOCATALOG_NAME?api-version=2026-04-15" \
+    --body "{'identity': {'type': 'UserAssigned', 'userAssignedIdentities': {'$INGESTION_IDENTITY_ID': {}}}}"

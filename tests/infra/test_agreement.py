@@ -8,7 +8,8 @@ from typing import Any
 from shared.messages import QueueName
 from shared.payloads import INCOMING, PAYLOADS
 from shared.provision import CONTAINERS, QUEUES
-from shared.settings import DEFAULT_RENEW_SCHEDULE, DEFAULT_TRACK_SCHEDULE, Settings
+from shared.schedules import DEFAULT_RENEW_SCHEDULE, DEFAULT_TRACK_SCHEDULE
+from shared.settings import Settings
 from shared.tables import TABLES
 from tests.infra.bicep_syntax import (
     INFRA,
@@ -32,6 +33,10 @@ SETTINGS_DOC = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 # Settings that the code reads and infra does not set, each with the reason.
 NOT_IN_INFRA = {
     "INGEST_STORAGE": "the connection string of a local stack; Azure has the identity-based form",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "a collector of one's own, by extra-settings.json",
+    "OTEL_SERVICE_NAME": "Azure has WEBSITE_SITE_NAME",
+    "WEBSITE_SITE_NAME": "the platform sets it",
+    "PLANETARY_COMPUTER_SUBSCRIPTION_KEY": "a secret, and optional: a Key Vault reference in extra-settings.json",
     "TIME_SCALE": "a faster clock for the local stack and tests; Azure keeps its default of 1",
 }
 # Settings that infra sets and no code of the app reads, each with who does.
@@ -43,8 +48,11 @@ READ_BY_OTHERS = {
     "AzureWebJobsStorage__blobServiceUri": "the Functions host",
     "AzureWebJobsStorage__queueServiceUri": "the Functions host",
     "AzureWebJobsStorage__tableServiceUri": "the Functions host",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING": "the Functions host",
-    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the Functions host",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the Functions host and the exporter",
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "the exporter",
+    "APPLICATIONINSIGHTS_SDKSTATS_DISABLED": "the exporter",
+    "OTEL_METRIC_EXPORT_INTERVAL": "the OpenTelemetry SDK",
+    "PYTHON_ENABLE_OPENTELEMETRY": "the Python worker",
     "PYTHON_THREADPOOL_THREAD_COUNT": "the Python worker",
 }
 # Containers that only infra and people use, each with the reason.
@@ -60,7 +68,7 @@ READERS = ("os.environ.get", "os.getenv")
 def _read_by_the_code() -> set[str]:
     """Returns the names of environment variables that shared/ and functions/ read."""
     names = {str(field.alias) for field in Settings.model_fields.values()}
-    for path in [*(ROOT / "shared").glob("*.py"), *(ROOT / "functions").glob("*.py"), ROOT / "function_app.py"]:
+    for path in [*(ROOT / "shared").rglob("*.py"), *(ROOT / "functions").glob("*.py"), ROOT / "function_app.py"]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Constant(value=str(text)) if re.fullmatch(r"INGEST_STORAGE__\w+", text):

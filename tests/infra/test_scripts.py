@@ -84,7 +84,9 @@ def test_the_identity_is_attached_to_an_existing_geocatalog(tmp_path: Path) -> N
     done, calls = _run("attach_identity.sh", tmp_path, **DEPLOYED, **existing)
     assert done.returncode == 0, done.stderr
     assert len(calls) == 1
-    for part in ("--subscription sub", "--resource-group other", "--name mine", "--user-assigned /identity"):
+    catalog = "/subscriptions/sub/resourceGroups/other/providers/Microsoft.Orbital/geoCatalogs/mine?api-version="
+    body = "{'identity': {'type': 'UserAssigned', 'userAssignedIdentities': {'/identity': {}}}}"
+    for part in ("rest --method patch", f"--url {catalog}", f"--body {body}"):
         assert part in calls[0]
 
 
@@ -109,7 +111,7 @@ def test_both_shells_use_the_same_settings_and_commands(name: str) -> None:
     windows = (SCRIPTS / f"{name}.ps1").read_text(encoding="utf-8")
     for setting in [*DEPLOYED, "EXISTING_GEOCATALOG_NAME", "EXISTING_GEOCATALOG_RESOURCE_GROUP", "AFTER_DEPLOY_TRIES"]:
         assert (setting in posix) == (setting in windows), setting
-    for command in ("az functionapp keys list", "az deployment group create", "geocatalog identity assign"):
+    for command in ("az functionapp keys list", "az deployment group create", "az rest --method patch"):
         assert (command in posix) == (command in windows), command
 
 

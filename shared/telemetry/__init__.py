@@ -1,0 +1,191 @@
+"""What the app tells of itself by OpenTelemetry: one trace per item, metrics, and its log lines.
+
+On where APPLICATIONINSIGHTS_CONNECTION_STRING or OTEL_EXPORTER_OTLP_ENDPOINT is set. Otherwise every function here does
+nothing, and nothing of OpenTelemetry is imported. Telemetry never fails what it tells of, and never waits for its
+receiver: it is handed to threads of its own, which drop what they cannot send.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from shared.redact import redact
+
+if TYPE_CHECKING:
+    from shared.messages import Outcome, Result
+    from shared.status_rows import OperationRow
+    from shared.telemetry.sdk import Sdk
+    from shared.versions import Work
+
+log = logging.getLogger(__name__)
+
+_sdk: "Sdk | None" = None
+
+
+class Retry(StrEnum):
+    """Why an item or a message comes back: it is tried again soon, or waits for an operator."""
+
+    DELAYED = "delayed"
+    HELD = "held"
+
+
+class Gauge(StrEnum):
+    """What the timers measure."""
+
+    OLDEST_OPERATION = "geocatalog.operations.oldest_age"
+    SOURCE_TIME_LEFT = "geocatalog.sources.time_left"
+    QUEUE_MESSAGES = "geocatalog.queue.messages"
+    QUEUE_OLDEST = "geocatalog.queue.oldest_age"
+
+
+def start() -> None:
+    """Turns telemetry on where a setting names its receiver; a fault of it is logged and leaves it off."""
+    global _sdk  # noqa: PLW0603 - one per process, made once when the app is loaded
+    connection_string = os.environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "")
+    otlp_endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    if _sdk is not None or not (connection_string or otlp_endpoint):
+        return
+    from shared.telemetry.sdk import Sdk  # noqa: PLC0415 - imported only where telemetry is on
+
+    try:
+        _sdk = Sdk(connection_string=connection_string, otlp=bool(otlp_endpoint))
+    except (ValueError, OSError) as error:
+        # The value itself is not shown: a connection string holds a key.
+        log.error(  # noqa: TRY400 - the sentence says it all
+            "Telemetry stays off (%s): check APPLICATIONINSIGHTS_CONNECTION_STRING and the OTEL_… settings.",
+            type(error).__name__,
+        )
+
+
+def is_on() -> bool:
+    """Tells whether anything is sent, so that what costs a call need not be looked at in vain."""
+    return _sdk is not None
+
+
+# Traces
+
+
+def traceparent_of(given: str | None, own_id: str) -> str | None:
+    """Returns the trace that a message belongs to.
+
+    Args:
+        given: the message's own `traceparent`, if it has one.
+        own_id: 32 hex digits that are the same each time the queue hands the message out; the id of a trace of its own.
+
+    Returns:
+        The message's own where it is well-formed, else a new one; while telemetry is off, what was given.
+    """
+    return _sdk.traceparent_of(given, own_id) if _sdk else given
+
+
+def work_span(work: "Work") -> AbstractContextManager[object]:
+    """Spans the handling of one item's message, in the item's trace."""
+    if _sdk is None:
+        return nullcontext()
+    attributes = {
+        "geocatalog.collection": work.collection,
+        "geocatalog.item": work.item_id,
+        "geocatalog.correlation_id": work.correlation_id,
+        "geocatalog.attempt": work.attempt,
+    }
+    return _sdk.message_span(work.queue, work.traceparent, attributes)
+
+
+def request_span(method: str, url: str) -> AbstractContextManager[object]:
+    """Spans a request to another service, where it is made for an item; of the URL no query is kept."""
+    return _sdk.request_span(method, url) if _sdk else nullcontext()
+
+
+def operation_span(
+    operation: "OperationRow", outcome: "Outcome | Retry", code: str | None
+) -> AbstractContextManager[object]:
+    """Spans an operation from its submission to now, in the trace of the item it belongs to.
+
+    Args:
+        operation: the operation's row.
+        outcome: how it ended for its item, or how the item goes on.
+        code: the error's code, if it failed.
+    """
+    if _sdk is None:
+        return nullcontext()
+    attributes = {
+        "geocatalog.collection": operation.collection,
+        "geocatalog.item": operation.item_id or None,
+        "geocatalog.correlation_id": operation.correlation_id,
+        "geocatalog.operation_id": operation.operation_id,
+        "geocatalog.outcome": outcome.value,
+        "error.type": code,
+    }
+    return _sdk.operation_span(operation.kind.value, operation.traceparent, operation.submitted_at, attributes)
+
+
+def note(**attributes: str | int | None) -> None:
+    """Adds attributes to the present span; their names are prefixed with `geocatalog.`."""
+    if _sdk:
+        _sdk.note({f"geocatalog.{name}": value for name, value in attributes.items()})
+
+
+def note_response(status: int) -> None:
+    """Adds the answer's status code to the span of a request."""
+    if _sdk:
+        _sdk.note_response(status)
+
+
+# Metrics
+
+
+def count_outcome(result: "Result") -> None:
+    """Counts an outcome, and notes it in the present span."""
+    if _sdk:
+        _sdk.add("geocatalog.items.outcomes", {"outcome": result.outcome.value, "collection": result.collection})
+        _sdk.note(
+            {
+                "geocatalog.outcome": result.outcome.value,
+                "geocatalog.operation_id": result.operation_id,
+                "error.type": result.error_code,
+            }
+        )
+
+
+def count_retry(retry: Retry, reason: str | None) -> None:
+    """Counts that an item or a message comes back, by the code of the fault, and notes it in the present span."""
+    if _sdk:
+        _sdk.add("geocatalog.items.retries", {"kind": retry.value, "reason": reason})
+        _sdk.note({"geocatalog.outcome": retry.value, "geocatalog.retry_reason": reason})
+
+
+def count_dead_letter(queue: str, reason: str) -> None:
+    """Counts a dead letter by the queue its message was on and by its reason."""
+    if _sdk:
+        _sdk.add("geocatalog.dead_letters", {"queue": queue, "reason": reason})
+
+
+def measure(gauge: Gauge, value: float, **attributes: str) -> None:
+    """Sends the present value of a gauge: seconds, or messages.
+
+    Args:
+        gauge: which one.
+        value: its value.
+        attributes: what tells its series apart, such as `queue`.
+    """
+    if _sdk:
+        _sdk.measure(gauge, value, attributes)
+
+
+# Failures
+
+
+@contextmanager
+def invocation(function: str) -> Iterator[None]:
+    """Counts and logs the exception that a function ends with, before the host gets it."""
+    try:
+        yield
+    except Exception as error:
+        if _sdk:
+            _sdk.add("geocatalog.functions.failures", {"function": function, "reason": type(error).__name__})
+            # Application Insights shows this sentence in place of the exception's own.
+            log.exception("Function %s ended with %s: %s", function, type(error).__name__, redact(str(error)))  # noqa: TRY401
+        raise
