@@ -41,6 +41,15 @@ class Remedy(StrEnum):
     FAIL = "fail"
 
 
+# GeoCatalog could not read an asset for want of access: there is no ingestion source, or none that lets it in.
+ACCESS_CODES = (
+    "PublicAccessRestricted",
+    "IngestionResourceForbidden",
+    "IngestionAuthenticationFailed",
+    "ManagedIdentityInfoNotFound",
+    "RoleBasedAccessDeny",
+)
+
 # Every ingestion error code the service documents
 # (learn.microsoft.com/azure/planetary-computer/error-codes-ingestion). The service recommends a retry for time-outs and
 # internal errors only; that the other connection faults pass too is our judgement. A code that is not here is Failed.
@@ -53,11 +62,7 @@ REMEDIES: dict[str, Remedy] = {
     "CogTransformationTimeout": Remedy.RETRY,
     "GenericHttpIngestionError": Remedy.RETRY,
     "GenericIngestionError": Remedy.RETRY,
-    "PublicAccessRestricted": Remedy.HOLD,
-    "IngestionResourceForbidden": Remedy.HOLD,
-    "IngestionAuthenticationFailed": Remedy.HOLD,
-    "ManagedIdentityInfoNotFound": Remedy.HOLD,
-    "RoleBasedAccessDeny": Remedy.HOLD,
+    **dict.fromkeys(ACCESS_CODES, Remedy.HOLD),
     "CollectionDoesNotExist": Remedy.HOLD,
     "ItemAlreadyExistsInCollection": Remedy.EXISTS,
     "NoRecordsToDelete": Remedy.ABSENT,

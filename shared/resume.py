@@ -1,11 +1,13 @@
 """Sends held items again at once: after a source came back, or when an operator says so."""
 
 import logging
+from collections.abc import Container
 from dataclasses import replace
 from datetime import timedelta
 
 from shared.clients import Clients
 from shared.item_work import copy_of
+from shared.messages import next_attempt
 from shared.status_rows import HELD_PREFIX, ItemRow, ItemStatus
 from shared.status_store import Conflict
 from shared.stored_messages import work_of_row
@@ -13,12 +15,13 @@ from shared.stored_messages import work_of_row
 log = logging.getLogger(__name__)
 
 
-def resume_held(app: Clients, *, collection: str | None = None) -> int:
+def resume_held(app: Clients, *, collection: str | None = None, codes: Container[str] | None = None) -> int:
     """Sends the held items of one collection, or of all, again at once.
 
     Args:
         app: the clients.
         collection: id of the collection; None for all.
+        codes: the error codes to look for; None for all.
 
     Returns:
         How many were sent.
@@ -28,13 +31,15 @@ def resume_held(app: Clients, *, collection: str | None = None) -> int:
     """
     collections = [collection] if collection else list(app.status.partitions())
     return sum(
-        _resume(name, str(entry["RowKey"]).removeprefix(HELD_PREFIX), app)
+        resume_item(name, str(entry["RowKey"]).removeprefix(HELD_PREFIX), app)
         for name in collections
-        for entry in app.status.query_prefix(name, HELD_PREFIX, select=["RowKey"])
+        for entry in app.status.query_prefix(name, HELD_PREFIX, select=["RowKey", "error_code"])
+        if codes is None or entry.get("error_code") in codes
     )
 
 
-def _resume(collection: str, item_id: str, app: Clients) -> bool:
+def resume_item(collection: str, item_id: str, app: Clients) -> bool:
+    """Sends one item again at once if it is held; returns whether it was sent."""
     row = app.status.get(collection, item_id)
     if row is None or row.status is not ItemStatus.HELD:
         return False
@@ -51,7 +56,7 @@ def send_again(row: ItemRow, app: Clients, *, fresh_window: bool = False) -> Non
         fresh_window: whether its retry window starts anew.
     """
     now = app.now()
-    work = replace(work_of_row(row), attempt=row.attempt + 1)
+    work = replace(work_of_row(row), attempt=next_attempt(row.attempt))
     if fresh_window:
         work = replace(work, retry_since=now)
     app.queues.send(row.queue, copy_of(work), delay=timedelta(0))

@@ -1,39 +1,91 @@
 """The ingestion sources to keep alive, as INGESTION_SOURCES and table `sources` describe them."""
 
+import re
+from collections.abc import Iterable
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from shared.blob_urls import BlobUrl, parse_blob_url
-from shared.errors import SettingsError
 from shared.json_codec import read_json
+from shared.nearest import nearest
+from shared.settings import LOOPBACK_HOSTS
 
 # A user delegation key, and so a SAS it signs, lives at most 7 days
 # (learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas).
-_MAX_DELEGATION = timedelta(days=7)
+MAX_DELEGATION = timedelta(days=7)
+# Renewals come every 5 minutes, and a SAS is replaced at half of its life at the latest.
+_MIN_DELEGATION = timedelta(minutes=10)
+
+# learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+_CONTAINER_NAME = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*|\$root|\$web", re.ASCII)
+
+
+class SourceKind(StrEnum):
+    """Kinds of ingestion source, in the service's own words."""
+
+    SAS_TOKEN = "SasToken"  # noqa: S105 - a kind, not a secret
+    MANAGED_IDENTITY = "BlobManagedIdentity"
+
+
+class Issuer(StrEnum):
+    """Where a SAS comes from; each is a field of `sas`."""
+
+    USER_DELEGATION = "user_delegation"
+    PLANETARY_COMPUTER = "planetary_computer"
+    SETTING = "setting"
 
 
 def _container_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_absolute = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # its words would show the value
+        raise ValueError("is not a URL") from None
+    if parts.query or "?" in url:
+        raise ValueError("must not hold a SAS or another query; say under sas where the SAS comes from")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("must not hold a user name, a password or a fragment")
+    if parts.scheme not in {"http", "https"} or not is_absolute:
+        raise ValueError("must be an absolute https URL, such as https://ours.blob.core.windows.net/scenes")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+        raise ValueError("must be https: plain http would send the SAS in the clear (loopback excepted)")
     found = parse_blob_url(url)
-    if found is None or found.blob.strip("/"):
-        raise ValueError("must be the URL of a container, such as https://ours.blob.core.windows.net/scenes")
-    if "?" in url:
-        raise ValueError("must not hold a SAS; say under sas where it comes from")
+    if found is None:
+        raise ValueError("names no container: add its name, as in https://ours.blob.core.windows.net/scenes")
+    if found.blob.strip("/"):
+        raise ValueError(
+            f"must be the URL of a container, not of something in it: a source is good for a whole container, here "
+            f"{found.container_url}"
+        )
+    if not _CONTAINER_NAME.fullmatch(found.container):
+        raise ValueError("names no container: its name must be 3 to 63 of a-z, 0-9 and single hyphens")
     return found.container_url
 
 
 def _delegation_life(life: timedelta) -> timedelta:
-    if not timedelta(minutes=10) <= life <= _MAX_DELEGATION:
-        raise ValueError("must be from PT10M to P7D")
+    if not _MIN_DELEGATION <= life <= MAX_DELEGATION:
+        raise ValueError("must be from PT10M to P7D: Azure signs for 7 days at most, and renewals come every 5 minutes")
     return life
+
+
+def _object_id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError("must be the object id (principal id) of an identity, a GUID") from None
 
 
 class ManagedIdentity(BaseModel):
     """An identity attached to the GeoCatalog that may read the container; it needs no SAS."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    object_id: Annotated[str, Field(min_length=1, description="principal id of the identity")]
+    object_id: Annotated[str, AfterValidator(_object_id), Field(description="principal id of the identity")]
 
 
 class UserDelegation(BaseModel):
@@ -53,9 +105,14 @@ class Sas(BaseModel):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if sum(issuer is not None for issuer in (self.user_delegation, self.planetary_computer, self.setting)) != 1:
+        if sum(getattr(self, issuer) is not None for issuer in Issuer) != 1:
             raise ValueError("give exactly one of user_delegation, planetary_computer and setting")
         return self
+
+    @property
+    def issuer(self) -> Issuer:
+        """The one that is given."""
+        return next(issuer for issuer in Issuer if getattr(self, issuer) is not None)
 
 
 class SourceSpec(BaseModel):
@@ -79,6 +136,11 @@ class SourceSpec(BaseModel):
         assert found is not None  # noqa: S101 - checked when the spec was made
         return found
 
+    @property
+    def kind(self) -> SourceKind:
+        """The kind of source that GeoCatalog is to have."""
+        return SourceKind.SAS_TOKEN if self.sas else SourceKind.MANAGED_IDENTITY
+
 
 def parse_source(fields: Any) -> SourceSpec:  # noqa: ANN401 - whatever JSON was given
     """Reads one source.
@@ -86,39 +148,38 @@ def parse_source(fields: Any) -> SourceSpec:  # noqa: ANN401 - whatever JSON was
     Raises:
         ValueError: it is wrong; the message names field and remedy.
     """
+    if not isinstance(fields, dict):
+        raise ValueError("must be a JSON object with container_url and sas or managed_identity")  # noqa: TRY004 - as for every other fault
     try:
         return SourceSpec.model_validate(fields)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}".strip(": ")
-            for fault in error.errors(include_input=False)
-        ]
-        raise ValueError("; ".join(faults)) from None
+        raise ValueError("; ".join(_sentence(fault) for fault in error.errors(include_input=False))) from None
 
 
-def parse_sources(text: str) -> list[SourceSpec]:
-    """Reads the JSON list of INGESTION_SOURCES.
+def parse_source_json(text: str) -> SourceSpec:
+    """Reads one source from JSON text.
 
     Raises:
-        SettingsError: it is not a list of sources; the message names the entry and the fault.
+        ValueError: see parse_source; or it is not JSON.
     """
-    try:
-        entries = read_json(text)
-    except ValueError as error:
-        raise SettingsError(f"INGESTION_SOURCES is not JSON: {error}.") from None
-    if not isinstance(entries, list):
-        raise SettingsError("INGESTION_SOURCES must be a JSON list of sources.")
-    specs: dict[str, SourceSpec] = {}
-    faults = []
-    for number, entry in enumerate(entries, 1):
-        try:
-            spec = parse_source(entry)
-        except ValueError as error:
-            faults.append(f"entry {number}: {error}")
-            continue
-        if spec.container_url in specs:
-            faults.append(f"entry {number}: container {spec.container_url} is there twice")
-        specs[spec.container_url] = spec
-    if faults:
-        raise SettingsError("INGESTION_SOURCES: " + "; ".join(faults) + ".")
-    return list(specs.values())
+    return parse_source(read_json(text))
+
+
+# What each part of a source may hold, to name the nearest where something else stands there.
+_FIELDS: dict[tuple[str, ...], Iterable[str]] = {
+    (): SourceSpec.model_fields,
+    ("sas",): list(Issuer),
+    ("sas", "user_delegation"): UserDelegation.model_fields,
+    ("managed_identity",): ManagedIdentity.model_fields,
+}
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    path = tuple(str(part) for part in fault["loc"])
+    where = f"{'.'.join(path)}: " if path else ""
+    if fault["type"] == "missing":
+        return f"{where}is missing"
+    if fault["type"] != "extra_forbidden":
+        return where + fault["msg"].removeprefix("Value error, ")
+    what = "is no issuer of a SAS" if path[:-1] == ("sas",) else "is no field of a source"
+    return where + what + nearest(path[-1], _FIELDS[path[:-1]]).removesuffix(".")

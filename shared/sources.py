@@ -5,10 +5,10 @@ A source is never deleted, so there is no moment without one. A better token is 
 
 import logging
 import re
+import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 from azure.core.exceptions import AzureError
 
@@ -17,18 +17,21 @@ from shared.clients import Clients
 from shared.clock import parse_timestamp
 from shared.errors import ErrorCode, Held, IngestionError, SettingsError, Unavailable
 from shared.geocatalog import Refusal
-from shared.json_codec import write_json
-from shared.planetary_computer import SasToken
+from shared.operations import ACCESS_CODES
+from shared.parallel import run_all
 from shared.redact import redact
 from shared.resume import resume_held
+from shared.sas_checks import check_sas
 from shared.sas_issuers import issue_sas
-from shared.source_specs import SourceSpec, parse_sources
+from shared.source_specs import Issuer, SourceKind, SourceSpec
 from shared.source_store import source_key
+from shared.wanted_sources import wanted_sources
 
 log = logging.getLogger(__name__)
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-_MAX_SOURCES_BYTES = 1024 * 1024
+
+_resuming = threading.Lock()
 
 
 def renew_sources(app: Clients) -> int:
@@ -41,58 +44,58 @@ def renew_sources(app: Clients) -> int:
         How many were created or replaced.
 
     Raises:
-        SettingsError: INGESTION_SOURCES is malformed; sources of the table are still looked after.
-        azure.core.exceptions.AzureError: the table could not be read.
+        SettingsError: INGESTION_SOURCES is malformed; every source that could be read was looked after.
+        azure.core.exceptions.AzureError: the table could not be read or written.
     """
-    fault: SettingsError | None = None
-    try:
-        wanted = {spec.container_url: spec for spec in _from_settings(app)}
-    except SettingsError as error:
-        wanted, fault = {}, error
-    for row in app.sources.rows():
-        if row.get("spec") and str(row["container_url"]) not in wanted:
-            wanted[str(row["container_url"])] = parse_source_row(row)
-    renewed = sum(keep_alive(spec, app) for spec in wanted.values())
-    if fault:
-        raise fault
+    wanted = wanted_sources(app)
+    app.sources.note_faults(wanted.faults)
+    for fault in wanted.faults:
+        log.warning("INGESTION_SOURCES: %s", fault)
+    # At once, so that an issuer that hangs holds up its own source only.
+    renewed = sum(run_all(lambda spec: keep_alive(spec, app), wanted.specs.values()))
+    if wanted.faults:
+        raise SettingsError("INGESTION_SOURCES: " + " ".join(wanted.faults))
     return renewed
-
-
-def want_source(spec: SourceSpec, app: Clients) -> None:
-    """Adds a source to those that are kept alive, without a deployment."""
-    text = write_json(spec.model_dump(mode="json", exclude_none=True)).decode()
-    app.sources.merge(source_key(spec.url), {"container_url": spec.container_url, "spec": text})
-
-
-def parse_source_row(row: Mapping[str, Any]) -> SourceSpec:
-    """Reads the wanted source of a row of table `sources`."""
-    return SourceSpec.model_validate_json(str(row["spec"]))
 
 
 def keep_alive(spec: SourceSpec, app: Clients) -> bool:
-    """Looks after one source and records how it stands; its faults do not touch the others.
+    """Looks after one wanted source and records how it stands; its faults do not touch the others.
 
     Returns:
-        Whether it was created or replaced.
+        Whether it is another than at the last look: created or replaced, by the app or by someone else.
+
+    Raises:
+        azure.core.exceptions.AzureError: its row could not be read or written, or held items not sent again.
     """
     key = source_key(spec.url)
+    row = app.sources.get(key)
+    if row is None:
+        return False  # no longer wanted
+    columns: dict[str, Any] = {"error_code": "", "error_message": ""}
     try:
-        row = app.sources.get(key) or {}
-        changes = _managed_identity(spec, row, app) if spec.managed_identity else _sas(spec, row, app)
+        live = _live_source(spec, row, app)
+        columns |= _standing(live)
+        made = _KEEPERS[spec.kind](spec, live, row, app)
+        columns |= _standing(made) if made else {}
     except (IngestionError, AzureError) as error:
-        code = getattr(error, "code", None) or ErrorCode.UNAVAILABLE
-        message = getattr(error, "message", None) or type(error).__name__
-        log.warning("Ingestion source %s: %s %s", spec.container_url, code, redact(str(message)))
-        _record(
-            key, spec, app, {"error_code": str(code), "error_message": redact(str(message)), "checked_at": app.now()}
-        )
+        code, message = getattr(error, "code", None), redact(getattr(error, "message", None) or type(error).__name__)
+        columns |= {"error_code": str(code or ErrorCode.UNAVAILABLE), "error_message": message}
+        log.warning("Ingestion source %s: %s %s", spec.container_url, columns["error_code"], message)
+    now = app.now()
+    is_new = _is_new(columns, row)
+    if is_new:
+        columns |= {"renewed_at": now, "is_resumed": False}
+    if not app.sources.update(key, {**columns, "checked_at": now}):
+        log.info("Container %s was taken off the sources meanwhile", spec.container_url)
         return False
-    renewed = "renewed_at" in changes
-    _record(key, spec, app, {"error_code": "", "error_message": "", "checked_at": app.now(), **changes})
-    if renewed:
+    if is_new:
         log.info("Ingestion source %s is in place", spec.container_url)
-        resume_held(app)
-    return renewed
+    if is_new or row.get("is_resumed") is False:
+        # Recorded first and marked afterwards: after a crash in between, the next run sends them.
+        with _resuming:
+            resume_held(app, codes=ACCESS_CODES)
+        app.sources.update(key, {"is_resumed": True})
+    return is_new
 
 
 def renewal_margin(life: timedelta, wanted: timedelta) -> timedelta:
@@ -100,125 +103,166 @@ def renewal_margin(life: timedelta, wanted: timedelta) -> timedelta:
     return min(max(wanted, life / 5), life / 2)
 
 
-def _from_settings(app: Clients) -> list[SourceSpec]:
-    text = app.settings.ingestion_sources.strip()
-    if not text.startswith("["):
-        try:
-            text = app.hrefs.read_own(text, limit=_MAX_SOURCES_BYTES).decode()
-        except (IngestionError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"INGESTION_SOURCES is neither a JSON list nor the URL of a blob of the ingestion storage ({error})."
-            ) from None
-    return parse_sources(text)
+# How a source stands in GeoCatalog
 
 
-def _sas(spec: SourceSpec, row: Mapping[str, Any], app: Clients) -> dict[str, Any]:
-    live = _live_source(row, app)
+def _live_source(spec: SourceSpec, row: Mapping[str, Any], app: Clients) -> dict[str, Any] | None:
+    """Reads the source that was last seen to be that of the container; None where it no longer is."""
+    source_id = row.get("source_id")
+    found = app.geocatalog.get_source(str(source_id)) if source_id else None
+    return found if found and _is_of(found, spec) else None
+
+
+def _is_of(source: Mapping[str, Any], spec: SourceSpec) -> bool:
+    return parse_blob_url(str(_connection(source).get("containerUrl"))) == spec.url
+
+
+def _connection(source: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    found = (source or {}).get("connectionInfo")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _expiry(source: Mapping[str, Any] | None) -> datetime | None:
+    text = _connection(source).get("expiration")
+    try:
+        return parse_timestamp(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _standing(source: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Returns the columns that say how a source stands; a column that is None keeps what it holds."""
+    if source is None:
+        return {"source_id": ""}
+    kind = str(source.get("kind") or "")
+    return {"source_id": str(source.get("id") or ""), "kind": kind, "expires_at": _expiry(source)}
+
+
+def _is_new(columns: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    if not columns.get("source_id"):
+        return False
+    expiry, before = columns["expires_at"], row.get("expires_at")
+    return (
+        columns["source_id"] != row.get("source_id")
+        or columns["kind"] != row.get("kind")
+        or (expiry is not None and (before is None or expiry != before))
+    )
+
+
+# How each kind is kept alive
+
+
+def _keep_sas(
+    spec: SourceSpec, live: Mapping[str, Any] | None, row: Mapping[str, Any], app: Clients
+) -> dict[str, Any] | None:
     live_expiry = _expiry(live)
-    now = app.now()
-    started = row.get("token_start") or row.get("renewed_at")
-    if live and live_expiry and started:
-        margin = renewal_margin(live_expiry - _plain(started), app.settings.sas_renewal_margin)
-        if live_expiry - now > margin:
-            return {"expires_at": live_expiry, "source_id": str(live["id"])}
-    token = issue_sas(spec, planetary_computer=app.planetary_computer, credential=app.credential, now=now)
-    _check_token(token, live_expiry, now)
+    is_due = _is_due(live_expiry, row, app)
+    if not is_due and not _has_newer(spec, live_expiry, app):
+        return None
+    token = issue_sas(spec, app)
+    now_live = _live_source(spec, row, app)
+    if now_live and _expiry(now_live) != live_expiry:
+        return now_live  # another run was quicker
+    check_sas(token, spec, live_expiry=live_expiry, now=app.now())
     body = {
-        "kind": "SasToken",
-        "connectionInfo": {"containerUrl": spec.container_url, "sasToken": token.token.removeprefix("?")},
+        "kind": SourceKind.SAS_TOKEN.value,
+        "connectionInfo": {"containerUrl": spec.container_url, "sasToken": token.token},
     }
-    source = _put_or_post(live, row, body, app)
-    start = _token_start(token) or now
-    return {
-        "kind": "SasToken",
-        "source_id": source,
-        "expires_at": token.expires,
-        "token_start": start,
-        "renewed_at": now,
-    }
+    made = _put_or_post(spec, now_live, body, token.expires, app)
+    # The service tells the expiry again; where it does not, it is known anyway.
+    return made if _expiry(made) else _with_expiry(made, token.expires)
 
 
-def _managed_identity(spec: SourceSpec, row: Mapping[str, Any], app: Clients) -> dict[str, Any]:
+def _is_due(live_expiry: datetime | None, row: Mapping[str, Any], app: Clients) -> bool:
+    if live_expiry is None:
+        return True
+    # A token's life is counted from when it was first seen in place: issuers date the start back, some by a day.
+    is_known = live_expiry == row.get("expires_at") and row.get("renewed_at")
+    since = row["renewed_at"] if is_known else app.now()
+    return live_expiry - app.now() <= renewal_margin(live_expiry - since, app.settings.sas_renewal_margin)
+
+
+def _has_newer(spec: SourceSpec, live_expiry: datetime | None, app: Clients) -> bool:
+    """Looks whether a setting holds a SAS that ends later; other issuers are only asked when it is time."""
+    if spec.sas is None or spec.sas.issuer is not Issuer.SETTING:
+        return False
+    return live_expiry is None or issue_sas(spec, app).expires > live_expiry
+
+
+def _with_expiry(source: dict[str, Any], expiry: datetime) -> dict[str, Any]:
+    return {**source, "connectionInfo": {**_connection(source), "expiration": expiry.isoformat()}}
+
+
+def _keep_identity(
+    spec: SourceSpec, live: Mapping[str, Any] | None, _row: Mapping[str, Any], app: Clients
+) -> dict[str, Any] | None:
     identity = spec.managed_identity
     if identity is None:
         raise ValueError("the source has no managed identity")
-    live = _live_source(row, app)
-    if live and live.get("connectionInfo", {}).get("objectId") == identity.object_id:
-        return {"source_id": str(live["id"])}
-    attached = {str(found.get("objectId")) for found in app.geocatalog.managed_identities()}
+    attached = {str(found.get("objectId")).casefold() for found in app.geocatalog.managed_identities()}
     if identity.object_id not in attached:
         raise Held(
             f"Identity {identity.object_id} is not attached to the GeoCatalog: attach it (az planetarycomputer "
             f"geocatalog identity assign) and give it Storage Blob Data Reader on {spec.container_url}.",
             code="ManagedIdentityInfoNotFound",
         )
+    if live and _is_identity(live, identity.object_id):
+        return None
     body = {
-        "kind": "BlobManagedIdentity",
+        "kind": SourceKind.MANAGED_IDENTITY.value,
         "connectionInfo": {"containerUrl": spec.container_url, "objectId": identity.object_id},
     }
-    source = _put_or_post(live, row, body, app)
-    return {"kind": "BlobManagedIdentity", "source_id": source, "renewed_at": app.now()}
+    return _put_or_post(spec, live, body, None, app)
 
 
-def _live_source(row: Mapping[str, Any], app: Clients) -> dict[str, Any] | None:
-    source_id = row.get("source_id")
-    return app.geocatalog.get_source(str(source_id)) if source_id else None
+def _is_identity(source: Mapping[str, Any], object_id: str) -> bool:
+    return str(_connection(source).get("objectId")).casefold() == object_id
 
 
-def _expiry(source: Mapping[str, Any] | None) -> datetime | None:
-    text = (source or {}).get("connectionInfo", {}).get("expiration")
-    try:
-        return parse_timestamp(text) if text else None
-    except ValueError:
-        return None
+_KEEPERS = {SourceKind.SAS_TOKEN: _keep_sas, SourceKind.MANAGED_IDENTITY: _keep_identity}
 
 
-def _token_start(token: SasToken) -> datetime | None:
-    text = parse_qs(token.token).get("st", [""])[0]
-    try:
-        return parse_timestamp(text) if text else None
-    except ValueError:
-        return None
+# Writing
 
 
-def _check_token(token: SasToken, live_expiry: datetime | None, now: datetime) -> None:
-    start = _token_start(token)
-    if token.expires <= now:
-        raise Unavailable(f"The issuer gave a SAS that ended at {token.expires.isoformat()}; it was not used.")
-    if start and start > now:
-        raise Unavailable(f"The issuer gave a SAS that begins only at {start.isoformat()}; it was not used.")
-    if live_expiry and token.expires <= live_expiry:
-        raise Unavailable(f"The issuer gave a SAS that ends no later than the one in place; {live_expiry.isoformat()}.")
+def _put_or_post(
+    spec: SourceSpec, live: Mapping[str, Any] | None, body: dict[str, Any], expiry: datetime | None, app: Clients
+) -> dict[str, Any]:
+    """Replaces the source in place, or creates it; where its container has one already, adopts that one.
 
+    Args:
+        spec: the source.
+        live: it as GeoCatalog has it; None where it is not known.
+        body: what GeoCatalog is to have.
+        expiry: when the SAS of the body ends, for one with a SAS.
+        app: the clients.
 
-def _put_or_post(live: Mapping[str, Any] | None, row: Mapping[str, Any], body: dict[str, Any], app: Clients) -> str:
-    """Replaces the source in place, or creates it; where its container has one already, replaces that one."""
-    source_id = str(live["id"]) if live else row.get("source_id")
-    if source_id and app.geocatalog.put_source(str(source_id), {"id": source_id, **body}):
-        return str(source_id)
+    Returns:
+        The source as GeoCatalog has it now.
+    """
+    if live and (put := app.geocatalog.put_source(str(live["id"]), {"id": live["id"], **body})):
+        return {"id": live["id"], "kind": body["kind"], **put}
     made = app.geocatalog.post_source(body)
     if not isinstance(made, Refusal):
-        return str(made["id"])
-    found = _GUID.search(made.message)
-    existing = found.group(0) if found else _find_source(body["connectionInfo"]["containerUrl"], app)
-    if existing and app.geocatalog.put_source(existing, {"id": existing, **body}):
-        return existing
+        return made
+    existing = _existing_source(spec, made, app)
+    if existing and expiry and (_expiry(existing) or expiry) > expiry:
+        return existing  # what someone else put there is better
+    if existing and (put := app.geocatalog.put_source(str(existing["id"]), {"id": existing["id"], **body})):
+        return {"id": existing["id"], "kind": body["kind"], **put}
     raise Unavailable(f"GeoCatalog says the container has a source ({made.code}) and then does not know it.")
 
 
-def _find_source(container_url: str, app: Clients) -> str | None:
-    wanted = parse_blob_url(container_url)
-    for page in app.geocatalog.sources():
-        for summary in page:
-            source = app.geocatalog.get_source(str(summary.get("id"))) or {}
-            if parse_blob_url(str(source.get("connectionInfo", {}).get("containerUrl"))) == wanted:
-                return str(source["id"])
-    return None
+def _existing_source(spec: SourceSpec, refusal: Refusal, app: Clients) -> dict[str, Any] | None:
+    """Finds the source of a container: by the id that the refusal names at its end, or among all of them."""
+    named = _GUID.findall(refusal.message)
+    found = app.geocatalog.get_source(named[-1]) if named else None
+    if found and _is_of(found, spec):
+        return found
+    return next((source for source in all_sources(app) if _is_of(source, spec)), None)
 
 
-def _record(key: str, spec: SourceSpec, app: Clients, columns: dict[str, Any]) -> None:
-    app.sources.merge(key, {"container_url": spec.container_url, **columns})
-
-
-def _plain(moment: datetime) -> datetime:
-    return datetime.fromisoformat(moment.isoformat())
+def all_sources(app: Clients) -> list[dict[str, Any]]:
+    """Reads every ingestion source of the GeoCatalog, whoever made it; the list tells no more than ids."""
+    ids = [str(summary.get("id")) for page in app.geocatalog.sources() for summary in page]
+    return [source for source in run_all(app.geocatalog.get_source, ids) if source]

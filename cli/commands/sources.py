@@ -16,7 +16,7 @@ ContainerArgument = Annotated[str, typer.Argument(metavar="CONTAINER_URL", help=
 
 @app.callback(invoke_without_command=True)
 def sources(context: typer.Context, *, as_json: JsonOption = False) -> None:
-    """List, add and remove the ingestion sources that the app keeps alive.
+    """List, add and remove the ingestion sources that the app keeps alive; those that others made are listed too.
 
     Example: geocatalog sources
     """

@@ -4,37 +4,64 @@ from typing import Any
 
 import typer
 
-from cli.connection import connect
+from cli.connection import connect, has_geocatalog
 from cli.faults import CommandError, ExitCode, usage_error
 from cli.output import note, print_table, say, write_json
-from cli.rows.sources import SourceState, read_sources
+from cli.rows.source_operations import MOST_OPERATIONS, open_operations
+from cli.rows.sources import SourceState, read_sources, read_unmanaged
 from cli.waiting import wait_for
 from shared.clients import Clients
+from shared.errors import IngestionError
 from shared.source_specs import SourceSpec, parse_source
-from shared.sources import want_source
+from shared.wanted_sources import want_source
 
 
 def list_sources(*, as_json: bool) -> None:
-    """Prints every source and its time left.
+    """Prints every source: those that the app keeps alive, and those that others made in GeoCatalog.
 
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
     app = connect(needs_geocatalog=False)
-    sources = read_sources(app)
+    managed = read_sources(app)
+    unmanaged, unread = _unmanaged(app, managed)
+    operations, is_partial = open_operations(app)
+    faults = app.sources.faults()
     if as_json:
-        write_json({"sources": [source.fields() for source in sources]})
+        listed = [(source, True) for source in managed] + [(source, False) for source in unmanaged]
+        sources = [
+            {**source.fields(), "is_managed": is_managed, "open_operations": operations[source.container_url]}
+            for source, is_managed in listed
+        ]
+        write_json({"sources": sources, "faults": faults, "unread": unread, "is_partial": is_partial})
         return
-    if not sources:
+    if managed or unmanaged:
+        table = [_cells(source, operations[source.container_url], app) for source in managed]
+        table += [_cells(source, operations[source.container_url], app, prefix="unmanaged, ") for source in unmanaged]
+        print_table(["Container", "Kind", "Renewed", "Ends", "State", "Open operations"], table)
+    else:
         note("There is no ingestion source; add one with geocatalog sources add.")
-        return
-    print_table(
-        ["Container", "Kind", "Renewed", "Ends", "State"],
-        [
-            [source.container_url, source.kind, source.renewed_at, source.expires_at, source.in_words(app.now())]
-            for source in sources
-        ],
-    )
+    if is_partial:
+        note(f"Of the open operations only the first {MOST_OPERATIONS:,} were counted.")
+    if unread:
+        note(f"Sources that others made are not shown: {unread}")
+    for fault in faults:
+        note(f"INGESTION_SOURCES: {fault}")
+
+
+def _unmanaged(app: Clients, managed: list[SourceState]) -> tuple[list[SourceState], str | None]:
+    """Reads the sources that others made, or says why they could not be read."""
+    if not has_geocatalog():
+        return [], "GEOCATALOG_URL is not set."
+    try:
+        return read_unmanaged(app, managed), None
+    except IngestionError as error:
+        return [], error.message
+
+
+def _cells(source: SourceState, operations: int, app: Clients, *, prefix: str = "") -> list[object]:
+    state = prefix + source.in_words(app.now())
+    return [source.container_url, source.kind, source.renewed_at, source.expires_at, state, operations or None]
 
 
 def add_source(fields: dict[str, Any], *, waits: bool, seconds: float, as_json: bool) -> None:
@@ -50,8 +77,9 @@ def add_source(fields: dict[str, Any], *, waits: bool, seconds: float, as_json: 
     except ValueError as error:
         raise usage_error(f"The source is wrong: {error}.") from None
     app = connect(needs_geocatalog=False)
+    before = _state(spec, app)
     want_source(spec, app)
-    state = wait_for(lambda: _settled(spec, app), what=spec.container_url, seconds=seconds) if waits else None
+    state = wait_for(lambda: _settled(spec, before, app), what=spec.container_url, seconds=seconds) if waits else None
     if as_json:
         write_json({"container_url": spec.container_url, "source": state.fields() if state else None})
     elif state is None:
@@ -62,9 +90,15 @@ def add_source(fields: dict[str, Any], *, waits: bool, seconds: float, as_json: 
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _settled(spec: SourceSpec, app: Clients) -> SourceState | None:
-    state = next((source for source in read_sources(app) if source.container_url == spec.container_url), None)
-    return state if state and (state.source_id or state.error_code) else None
+def _state(spec: SourceSpec, app: Clients) -> SourceState | None:
+    return next((source for source in read_sources(app) if source.container_url == spec.container_url), None)
+
+
+def _settled(spec: SourceSpec, before: SourceState | None, app: Clients) -> SourceState | None:
+    """Returns how the source stands once the app has looked after it again."""
+    state = _state(spec, app)
+    is_new = state is not None and state.checked_at != (before.checked_at if before else None)
+    return state if is_new else None
 
 
 def remove_source(container_url: str, *, as_json: bool) -> None:

@@ -1,12 +1,15 @@
-"""Reads the ingestion sources that the app keeps alive, and how long each lasts."""
+"""Reads the ingestion sources: those that the app keeps alive, and those that others made in GeoCatalog."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from cli.output import in_words
 from shared.clients import Clients
-from shared.clock import utc_now
+from shared.clock import parse_timestamp, utc_now
+from shared.source_specs import SourceKind
+from shared.sources import all_sources
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class SourceState:
         source_id: its id in GeoCatalog; empty until it is in place.
         expires_at: when its SAS ends; None for one without an end.
         renewed_at: when it was last put in place.
+        checked_at: when the app last looked after it.
         error_code: the last fault's code.
         error_message: the last fault in a sentence.
     """
@@ -28,6 +32,7 @@ class SourceState:
     source_id: str
     expires_at: dt.datetime | None
     renewed_at: dt.datetime | None
+    checked_at: dt.datetime | None
     error_code: str
     error_message: str
 
@@ -50,21 +55,55 @@ class SourceState:
 
 
 def read_sources(app: Clients) -> list[SourceState]:
-    """Reads every source.
+    """Reads every source that the app keeps alive.
 
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
     rows = sorted(app.sources.rows(), key=lambda row: str(row.get("container_url")))
-    return [
-        SourceState(
-            container_url=str(row.get("container_url") or ""),
-            kind=str(row.get("kind") or ""),
-            source_id=str(row.get("source_id") or ""),
-            expires_at=row.get("expires_at"),
-            renewed_at=row.get("renewed_at"),
-            error_code=str(row.get("error_code") or ""),
-            error_message=str(row.get("error_message") or ""),
-        )
-        for row in rows
-    ]
+    return [_managed(row) for row in rows]
+
+
+def _managed(row: Mapping[str, Any]) -> SourceState:
+    # What an earlier SAS left in the row says nothing of an identity, or of a source that is gone.
+    has_end = row.get("source_id") and row.get("kind") != SourceKind.MANAGED_IDENTITY
+    return SourceState(
+        container_url=str(row.get("container_url") or ""),
+        kind=str(row.get("kind") or ""),
+        source_id=str(row.get("source_id") or ""),
+        expires_at=row.get("expires_at") if has_end else None,
+        renewed_at=row.get("renewed_at"),
+        checked_at=row.get("checked_at"),
+        error_code=str(row.get("error_code") or ""),
+        error_message=str(row.get("error_message") or ""),
+    )
+
+
+def read_unmanaged(app: Clients, managed: list[SourceState]) -> list[SourceState]:
+    """Reads the sources that GeoCatalog has and the app does not keep alive.
+
+    Args:
+        app: the clients.
+        managed: the sources that it does keep alive.
+
+    Raises:
+        shared.errors.IngestionError: GeoCatalog could not be reached or refused.
+    """
+    ours = {source.source_id for source in managed}
+    others = [_unmanaged(source) for source in all_sources(app) if source.get("id") not in ours]
+    return sorted(others, key=lambda source: source.container_url)
+
+
+def _unmanaged(source: Mapping[str, Any]) -> SourceState:
+    connection = source.get("connectionInfo") or {}
+    expiration = connection.get("expiration")
+    return SourceState(
+        container_url=str(connection.get("containerUrl") or ""),
+        kind=str(source.get("kind") or ""),
+        source_id=str(source.get("id") or ""),
+        expires_at=parse_timestamp(expiration) if expiration else None,
+        renewed_at=None,
+        checked_at=None,
+        error_code="",
+        error_message="",
+    )

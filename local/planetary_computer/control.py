@@ -1,9 +1,11 @@
 """What tests and demonstrations do to the emulator while it runs: faults, short tokens, and a list of requests."""
 
+import asyncio
 import fnmatch
 import json
 import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +25,7 @@ class Fault(BaseModel):
         path: Glob of the paths it befalls.
         status: HTTP status of the answer.
         count: How many requests it befalls; None is all of them.
+        delay_seconds: How long the answer takes.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -30,6 +33,18 @@ class Fault(BaseModel):
     path: str
     status: int = Field(ge=400, le=599)
     count: int | None = Field(default=None, ge=0)
+    delay_seconds: float = Field(default=0, ge=0)
+
+
+class TokenFault(StrEnum):
+    """What can be wrong with a token that is handed out."""
+
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not yet valid"
+    OTHER_CONTAINER = "other container"
+    NO_EXPIRY = "no expiry"
+    NO_TOKEN = "no token"  # noqa: S105 - a fault, not a secret
+    HTML = "html"
 
 
 class Behavior(BaseModel):
@@ -37,14 +52,17 @@ class Behavior(BaseModel):
 
     Attributes:
         sas_life: Life of the tokens it hands out, in seconds.
-        expired_tokens: Hand out tokens that have already run out.
+        clock_ahead_seconds: How far ahead of the real clock tokens are taken to be handed out: they end so much later.
+            Storage goes by the real clock, so they begin before that.
+        token_fault: What is wrong with the tokens it hands out.
         faults: Errors that requests get.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     sas_life: float = Field(gt=0)
-    expired_tokens: bool = False
+    clock_ahead_seconds: float = Field(default=0, ge=0)
+    token_fault: TokenFault | None = None
     faults: list[Fault] = []
 
 
@@ -127,6 +145,7 @@ class ControlMiddleware:
             await send(message)
 
         if fault := self._control.fault_for(scope["path"]):
+            await asyncio.sleep(fault.delay_seconds)
             answer = JSONResponse({"detail": "This fault was asked for."}, fault.status)
             await answer(scope, receive, note_and_send)
         else:

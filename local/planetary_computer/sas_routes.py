@@ -1,21 +1,23 @@
 """The SAS API: tokens for the container, and signed hrefs."""
 
 import datetime as dt
+import math
 from http import HTTPStatus
 
 from azure.storage.blob import ContainerClient
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from local.planetary_computer.collection import CONTAINER, STORAGE_ACCOUNT
-from local.planetary_computer.control import Control
+from local.planetary_computer.control import Behavior, Control, TokenFault
 from local.planetary_computer.items import COLLECTION_ID
 from local.planetary_computer.source import Source
 from local.planetary_computer.storage import make_sas
 
 ROOT = "/api/sas/v1"
+STARTED_AGO = dt.timedelta(minutes=5)  # so that a clock that is a little behind takes a token too
 
 
 def sas_routes(source: Source, control: Control) -> list[Route]:
@@ -29,28 +31,17 @@ def sas_routes(source: Source, control: Control) -> list[Route]:
         The routes.
     """
 
-    def token() -> tuple[str, str]:
-        behavior = control.behavior
-        sas, expiry = make_sas(
-            _require_storage(source), life_seconds=behavior.sas_life, expired=behavior.expired_tokens
-        )
-        return sas, _timestamp(expiry)
-
-    async def token_of_collection(request: Request) -> JSONResponse:
+    async def token_of_collection(request: Request) -> Response:
         collection = request.path_params["collection"]
         if collection != COLLECTION_ID:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"No collection with id '{collection}' found!")
-        return token_response()
+        return _token_response(source, control.behavior)
 
-    async def token_of_container(request: Request) -> JSONResponse:
+    async def token_of_container(request: Request) -> Response:
         account, container = request.path_params["account"], request.path_params["container"]
         if (account, container) != (STORAGE_ACCOUNT, CONTAINER):
             raise HTTPException(HTTPStatus.NOT_FOUND, f"No container '{container}' in account '{account}' found!")
-        return token_response()
-
-    def token_response() -> JSONResponse:
-        sas, expiry = token()
-        return JSONResponse({"msft:expiry": expiry, "token": sas})
+        return _token_response(source, control.behavior)
 
     async def sign(request: Request) -> JSONResponse:
         href = request.query_params.get("href")
@@ -58,7 +49,7 @@ def sas_routes(source: Source, control: Control) -> list[Route]:
             raise HTTPException(HTTPStatus.BAD_REQUEST, "The query parameter href is missing.")
         if not href.startswith(f"{source.container_url}/"):
             raise HTTPException(HTTPStatus.NOT_FOUND, "The href leads to no container that is signed for here.")
-        sas, expiry = token()
+        sas, expiry = _token(source, control.behavior)
         return JSONResponse({"msft:expiry": expiry, "href": f"{href.partition('?')[0]}?{sas}"})
 
     return [
@@ -66,6 +57,32 @@ def sas_routes(source: Source, control: Control) -> list[Route]:
         Route(f"{ROOT}/token/{{account}}/{{container}}", token_of_container),
         Route(f"{ROOT}/sign", sign),
     ]
+
+
+def _token_response(source: Source, behavior: Behavior) -> Response:
+    if behavior.token_fault is TokenFault.HTML:
+        return HTMLResponse("<html><body>Sign in</body></html>")
+    if behavior.token_fault is TokenFault.NO_TOKEN:
+        return JSONResponse({"message": "There is no token here."})
+    sas, expiry = _token(source, behavior)
+    return JSONResponse({"msft:expiry": expiry, "token": sas})
+
+
+def _token(source: Source, behavior: Behavior) -> tuple[str, str]:
+    """Make a token as it is to be, or with the fault that was asked for; give it and when it is said to end."""
+    fault = behavior.token_fault
+    now = dt.datetime.now(dt.UTC)
+    life = dt.timedelta(seconds=math.ceil(behavior.clock_ahead_seconds + behavior.sas_life))
+    start, expiry = now - STARTED_AGO, now + life + dt.timedelta(seconds=1)
+    if fault is TokenFault.EXPIRED:
+        expiry = now - dt.timedelta(seconds=1)
+    if fault is TokenFault.NOT_YET_VALID:
+        start = now + life - dt.timedelta(seconds=behavior.sas_life / 2)
+    name = f"not-{CONTAINER}" if fault is TokenFault.OTHER_CONTAINER else None
+    sas = make_sas(_require_storage(source), start=start, expiry=expiry.replace(microsecond=0), name=name)
+    if fault is TokenFault.NO_EXPIRY:
+        sas = "&".join(field for field in sas.split("&") if not field.startswith("se="))
+    return sas, _timestamp(expiry)
 
 
 def _require_storage(source: Source) -> ContainerClient:

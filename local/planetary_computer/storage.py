@@ -20,7 +20,6 @@ from local.planetary_computer.items import blob_paths
 from local.planetary_computer.scenes import SCENES, Scene
 
 UPLOADS_AT_ONCE = 8
-SAS_STARTED_AGO = dt.timedelta(minutes=5)  # so that a clock that is a little behind takes it too
 
 
 def open_container(connection_string: str) -> ContainerClient:
@@ -75,26 +74,24 @@ def upload_scenes(container: ContainerClient) -> int:
     return len(missing)
 
 
-def make_sas(container: ContainerClient, *, life_seconds: float, expired: bool = False) -> tuple[str, dt.datetime]:
+def make_sas(container: ContainerClient, *, start: dt.datetime, expiry: dt.datetime, name: str | None = None) -> str:
     """Make a SAS to read and list the container.
 
     Args:
         container: The container, opened with its account's key.
-        life_seconds: How long the SAS is good for, in seconds; rounded up to whole ones.
-        expired: Make one that has just run out instead.
+        start: When it begins.
+        expiry: When it runs out.
+        name: Name of another container of the account to sign for.
 
     Returns:
-        The SAS, without a question mark, and when it runs out.
+        The SAS, without a question mark.
     """
-    now = dt.datetime.now(dt.UTC)
-    life = dt.timedelta(seconds=-1 if expired else life_seconds)
-    expiry = (now + life).replace(microsecond=0) + (dt.timedelta() if expired else dt.timedelta(seconds=1))
-    token = generate_container_sas(
+    token: str = generate_container_sas(
         str(container.account_name),
-        container.container_name,
+        name or container.container_name,
         account_key=container.credential.account_key,
         permission=ContainerSasPermissions(read=True, list=True),
-        start=now - SAS_STARTED_AGO,
+        start=start,
         expiry=expiry,
     )
-    return token, expiry
+    return token

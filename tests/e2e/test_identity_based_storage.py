@@ -3,15 +3,24 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
+from urllib.parse import parse_qs
 
 import pytest
+import requests
 
 from local.azurite import Azurite
 from local.parts import Part
 from local.stack import PROJECT, QUICK_SETTINGS
 from shared.clients import Clients, build_clients
+from shared.clock import parse_timestamp
 from shared.provision import create_storage
+from shared.sas_checks import check_sas
+from shared.sas_issuers import issue_sas
 from shared.settings import read_settings
+from shared.source_specs import SourceSpec, parse_source
+from shared.source_store import source_key
+from shared.wanted_sources import want_source
 from tests.running_stack import small_collection, small_item, wait_for
 
 
@@ -78,3 +87,51 @@ def test_an_item_goes_from_queue_to_catalog_without_any_key(identity_based: Clie
     stored = clients.geocatalog.get_item("keyless", "too-large-for-a-queue")
     assert stored is not None
     assert len(json.dumps(stored)) > 60_000
+
+
+@pytest.fixture(scope="module")
+def own_container(identity_based: Clients) -> str:
+    """A private container with one file, signed for by the app's identity."""
+    container = identity_based.storage.blobs.create_container("own-scenes")
+    container.upload_blob("a.txt", b"content")
+    return str(container.url)
+
+
+def user_delegation(container_url: str, lifetime: str) -> SourceSpec:
+    return parse_source({"container_url": container_url, "sas": {"user_delegation": {"lifetime": lifetime}}})
+
+
+@pytest.mark.parametrize(("lifetime", "lives"), [("PT10M", timedelta(minutes=10)), ("P7D", timedelta(days=7))])
+def test_the_app_signs_for_a_container_with_its_identity(
+    identity_based: Clients, own_container: str, lifetime: str, lives: timedelta
+) -> None:
+    spec = user_delegation(own_container, lifetime)
+    token = issue_sas(spec, identity_based)
+    now = identity_based.now()
+    fields = {name: values[0] for name, values in parse_qs(token.token).items()}
+    start, expiry = parse_timestamp(fields["st"]), parse_timestamp(fields["se"])
+    assert timedelta(minutes=4, seconds=30) < now - start < timedelta(minutes=6)
+    assert expiry == token.expires
+    assert lives - timedelta(minutes=6) < expiry - now <= lives
+    assert expiry - start <= timedelta(days=7)
+    assert (fields["sp"], fields["sr"], fields["spr"]) == ("rl", "c", "https")
+    check_sas(token, spec, live_expiry=None, now=now)
+    assert requests.get(f"{own_container}/a.txt?{token.token}", timeout=10).content == b"content"
+    listed = requests.get(f"{own_container}?restype=container&comp=list&{token.token}", timeout=10)
+    assert "a.txt" in listed.text
+    written = requests.put(
+        f"{own_container}/b.txt?{token.token}", data=b"x", headers={"x-ms-blob-type": "BlockBlob"}, timeout=10
+    )
+    assert written.status_code == 403
+
+
+def test_a_source_signed_by_the_app_is_put_in_place(identity_based: Clients, own_container: str) -> None:
+    spec = user_delegation(own_container, "P1D")
+    want_source(spec, identity_based)
+    key = source_key(spec.url)
+    wait_for(lambda: (identity_based.sources.get(key) or {}).get("renewed_at"), "the source")
+    row = identity_based.sources.get(key) or {}
+    assert row["error_message"] == ""
+    live = identity_based.geocatalog.get_source(str(row["source_id"]))
+    assert live is not None
+    assert live["connectionInfo"]["containerUrl"] == own_container

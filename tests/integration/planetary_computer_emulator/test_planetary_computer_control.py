@@ -27,7 +27,7 @@ def test_it_is_ready(emulator: str) -> None:
 
 def test_faults_befall_matching_paths_as_often_as_asked(emulator: str) -> None:
     fault = {"path": "/api/sas/v1/token/*", "status": 503, "count": 2}
-    assert put_behavior(emulator, {"faults": [fault]}).json()["faults"] == [fault]
+    assert put_behavior(emulator, {"faults": [fault]}).json()["faults"] == [fault | {"delay_seconds": 0}]
     statuses = [requests.get(f"{emulator}{TOKEN}", timeout=10).status_code for _ in range(3)]
     assert statuses == [503, 503, 200]
     put_behavior(emulator, {"faults": [{"path": "/api/*", "status": 500}]})
@@ -44,7 +44,7 @@ def test_the_life_of_tokens_changes_while_it_runs(emulator: str) -> None:
 
 
 def test_expired_tokens_are_of_no_use(emulator: str) -> None:
-    put_behavior(emulator, {"expired_tokens": True})
+    put_behavior(emulator, {"token_fault": "expired"})
     answer = requests.get(f"{emulator}{TOKEN}", timeout=10).json()
     assert dt.datetime.fromisoformat(answer["msft:expiry"]) < dt.datetime.now(dt.UTC)
     item = requests.get(f"{emulator}/api/stac/v1/search?limit=1", timeout=10).json()["features"][0]
