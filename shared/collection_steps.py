@@ -1,44 +1,29 @@
-"""Works out what must change in GeoCatalog so that a collection is as wanted: reads, compares, writes nothing."""
+"""Works out what must change in GeoCatalog so that a collection is as wanted: reads, compares, writes nothing.
+
+GeoCatalog may give back what it was sent in another form: with defaults added, nulls dropped, timestamps respelt. What
+is known of that is allowed for in the comparison. For the rest, a fingerprint is kept of what was wanted and of what
+GeoCatalog then showed: as long as both stay the same nothing is written, however different the two look.
+"""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
+from shared.clock import parse_timestamp
+from shared.collection_checks import BUILT_IN_QUERYABLES
+from shared.collection_shapes import Part
 from shared.collection_wanted import MANAGED_FIELDS, MANAGED_LINKS, WantedCollection
+from shared.cql import mended
 from shared.errors import BadContent, ErrorCode
 from shared.geocatalog import GeoCatalog
+from shared.images import Image
+from shared.json_codec import canonical_json, write_json
 
-
-class Part(StrEnum):
-    """The parts of a collection's configuration, in the order in which they are applied."""
-
-    DEFINITION = "definition"
-    PARTITION_TYPE = "partition_type"
-    THUMBNAIL = "thumbnail"
-    TILE_SETTINGS = "tile_settings"
-    RENDER_OPTIONS = "render_options"
-    MOSAICS = "mosaics"
-    QUERYABLES = "queryables"
-
-
-@dataclass(frozen=True)
-class Image:
-    """A thumbnail, read.
-
-    Attributes:
-        content: the file.
-        media_type: its media type.
-    """
-
-    content: bytes
-    media_type: str
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 (hex) of the file."""
-        return hashlib.sha256(self.content).hexdigest()
+# A part as GeoCatalog has it: JSON, or the image.
+Live = Any
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:")
 
 
 @dataclass(frozen=True)
@@ -49,24 +34,49 @@ class Step:
         part: the part of the configuration.
         what: what it does, for people.
         write: makes the call.
+        before: what GeoCatalog has, where that is JSON and is replaced.
+        after: what takes its place.
     """
 
     part: Part
     what: str
     write: Callable[[], None]
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
 
 
-def definition_steps(wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog) -> list[Step]:
-    """Compares the STAC Collection; managed assets, links and fields of the live one are carried over."""
-    if comparable(wanted.definition) == comparable(live):
+def read_part(part: Part, collection: str, catalog: GeoCatalog) -> Live:
+    """Reads a part of a collection's configuration as GeoCatalog has it; what it lacks is empty."""
+    return _READ[part](catalog, collection)
+
+
+def part_steps(
+    part: Part,
+    wanted: WantedCollection,
+    live: Live,
+    catalog: GeoCatalog,
+    *,
+    fingerprint: str = "",
+) -> list[Step]:
+    """Works out the writes that a part needs.
+
+    Args:
+        part: the part.
+        wanted: how the collection should be.
+        live: the part as `read_part` gave it.
+        catalog: where the writes go, once they are made.
+        fingerprint: of the last time the part was applied, as `fingerprint_of` gave it then.
+    """
+    if _target(part, wanted) is None or (fingerprint and fingerprint == fingerprint_of(part, wanted, live)):
         return []
-    document = dict(wanted.definition)
-    if live.get("assets"):
-        # A PUT that leaves out a managed asset is refused, and one that adds an asset too.
-        document["assets"] = live["assets"]
-    return [
-        Step(Part.DEFINITION, "replace the definition", lambda: catalog.put_collection(wanted.collection, document))
-    ]
+    return _STEPS[part](wanted, live, catalog)
+
+
+def fingerprint_of(part: Part, wanted: WantedCollection, live: Live) -> str:
+    """Returns a short digest of what is wanted of a part and of what GeoCatalog has of it."""
+    shown = comparable(live) if part is Part.DEFINITION else live.digest if isinstance(live, Image) else live
+    pair = [_target(part, wanted), shown, wanted.prune]
+    return hashlib.sha256(canonical_json(pair)).hexdigest()[:32]
 
 
 def comparable(collection: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,117 +88,197 @@ def comparable(collection: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def partition_steps(wanted: WantedCollection, catalog: GeoCatalog) -> list[Step]:
-    """Compares the partition type, which can change only while the collection is empty."""
-    if wanted.partition_type is None:
+def _target(part: Part, wanted: WantedCollection) -> Any:  # noqa: ANN401
+    if part is Part.THUMBNAIL:
+        return wanted.image.digest if wanted.image else None
+    return getattr(wanted, part.value)
+
+
+# The steps of each part
+
+
+def _definition_steps(wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog) -> list[Step]:
+    """Compares the STAC Collection; managed assets, links and fields of the live one are carried over."""
+    definition = wanted.definition or {}
+    if _normal(comparable(definition)) == _normal(comparable(live)):
         return []
-    live = catalog.get_configuration(wanted.collection, "partition-type") or {"scheme": "none"}
-    if live.get("scheme") == wanted.partition_type.get("scheme"):
+    document = dict(definition)
+    if live.get("assets"):
+        # A PUT that leaves out a managed asset is refused, and one that adds an asset too.
+        document["assets"] = live["assets"]
+    return [
+        Step(
+            Part.DEFINITION, "replace the definition", lambda: catalog.put_collection(wanted.collection, document),
+            comparable(live), comparable(definition),
+        )
+    ]  # fmt: skip
+
+
+def _partition_steps(wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog) -> list[Step]:
+    """Compares the partition type, which can change only while the collection is empty."""
+    target = wanted.partition_type or {}
+    before = live.get("scheme") or "none"
+    if before == target["scheme"]:
         return []
 
     def write() -> None:
         if catalog.search({"collections": [wanted.collection], "limit": 1}).get("features"):
             raise BadContent(
-                "The partition type can change only while the collection is empty, and it has items.",
+                f"The partition type can change only while the collection is empty, and it has items; it stays "
+                f"{before}.",
                 code=ErrorCode.CONFIGURATION_REFUSED,
             )
-        catalog.put_configuration(wanted.collection, "partition-type", wanted.partition_type or {})
+        catalog.put_configuration(wanted.collection, _ROUTES[Part.PARTITION_TYPE], target)
 
-    return [Step(Part.PARTITION_TYPE, f"set the partition type to {wanted.partition_type.get('scheme')}", write)]
+    return [Step(Part.PARTITION_TYPE, f"set the partition type to {target['scheme']}", write, live or None, target)]
 
 
-def thumbnail_steps(
-    wanted: WantedCollection, live: Mapping[str, Any], image: Image | None, applied_digest: str, catalog: GeoCatalog
-) -> list[Step]:
-    """Compares the thumbnail with the one that was applied last."""
-    exists = "thumbnail" in (live.get("assets") or {})
-    if image is None or (exists and image.digest == applied_digest):
+def _thumbnail_steps(wanted: WantedCollection, live: Image | None, catalog: GeoCatalog) -> list[Step]:
+    image = wanted.image
+    if image is None or (live and live.digest == image.digest):
         return []
-    fields = f'{{"key":"thumbnail","href":"","type":"{image.media_type}","roles":["thumbnail"],"title":"Thumbnail"}}'
+    exists = live is not None
+    key = Part.THUMBNAIL.value
+    fields = {"key": key, "href": "", "type": image.media_type, "roles": [key], "title": "Thumbnail"}
 
     def write() -> None:
         catalog.put_collection_asset(
-            wanted.collection, "thumbnail", fields=fields, name=f"thumbnail.{image.media_type.partition('/')[2]}",
-            content=image.content, media_type=image.media_type, exists=exists,
+            wanted.collection, key, fields=write_json(fields).decode(), content=image.content,
+            name=f"{key}.{image.media_type.partition('/')[2]}", media_type=image.media_type, exists=exists,
         )  # fmt: skip
 
     return [Step(Part.THUMBNAIL, "replace the thumbnail" if exists else "add the thumbnail", write)]
 
 
-def tile_steps(wanted: WantedCollection, catalog: GeoCatalog) -> list[Step]:
-    """Compares the tile settings."""
-    settings = wanted.tile_settings
-    if settings is None or _covers(catalog.get_configuration(wanted.collection, "tile-settings") or {}, settings):
+def _tile_steps(wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog) -> list[Step]:
+    settings = wanted.tile_settings or {}
+    if _covers(live, settings):
         return []
     return [
         Step(
-            Part.TILE_SETTINGS,
-            "set the tile settings",
-            lambda: catalog.put_configuration(wanted.collection, "tile-settings", settings),
+            Part.TILE_SETTINGS, "set the tile settings",
+            lambda: catalog.put_configuration(wanted.collection, _ROUTES[Part.TILE_SETTINGS], settings),
+            live or None, {**live, **settings},
         )
-    ]
+    ]  # fmt: skip
 
 
-def render_option_steps(wanted: WantedCollection, catalog: GeoCatalog) -> list[Step]:
-    """Compares the render options by id."""
-    return _entry_steps(Part.RENDER_OPTIONS, "render-options", wanted.render_options, wanted, catalog)
+def _render_option_steps(wanted: WantedCollection, live: list[Any], catalog: GeoCatalog) -> list[Step]:
+    return _entry_steps(Part.RENDER_OPTIONS, live, wanted.render_options or [], wanted, catalog)
 
 
-def mosaic_steps(wanted: WantedCollection, catalog: GeoCatalog) -> list[Step]:
-    """Compares the mosaics by id."""
-    return _entry_steps(Part.MOSAICS, "mosaics", wanted.mosaics, wanted, catalog)
+def _mosaic_steps(wanted: WantedCollection, live: list[Any], catalog: GeoCatalog) -> list[Step]:
+    # What stands there in an old spelling of CQL means the same.
+    shown = [{**mosaic, "cql": mended(mosaic.get("cql"))} for mosaic in live]
+    return _entry_steps(Part.MOSAICS, shown, wanted.mosaics or [], wanted, catalog)
 
 
 def _entry_steps(
-    part: Part, route: str, entries: list[dict[str, Any]] | None, wanted: WantedCollection, catalog: GeoCatalog
+    part: Part, live: list[Any], entries: list[dict[str, Any]], wanted: WantedCollection, catalog: GeoCatalog
 ) -> list[Step]:
-    if entries is None:
-        return []
-    found = catalog.get_configuration(wanted.collection, route) or []
-    live = {str(entry.get("id")): entry for entry in found}
+    route, collection = _ROUTES[part], wanted.collection
+    there = {str(entry.get("id")): entry for entry in live}
     steps = []
     for entry in entries:
         key = str(entry["id"])
-        if key not in live:
-            steps.append(Step(part, f"add {key}", _bound(catalog.post_configuration, wanted.collection, route, entry)))
-        elif not _covers(live[key], entry):
-            write = _bound(catalog.put_configuration, wanted.collection, route, entry, key=key)
-            steps.append(Step(part, f"replace {key}", write))
-    if wanted.prune:
-        surplus = sorted(live.keys() - {str(entry["id"]) for entry in entries})
-        delete = catalog.delete_configuration
-        steps += [Step(part, f"delete {key}", _bound(delete, wanted.collection, route, key)) for key in surplus]
-    return steps
+        if key not in there:
+            steps.append(
+                Step(part, f"add {key}", _bound(catalog.post_configuration, collection, route, entry), None, entry)
+            )
+        elif not _covers(there[key], entry):
+            write = _bound(catalog.put_configuration, collection, route, entry, key=key)
+            steps.append(Step(part, f"replace {key}", write, there[key], {**there[key], **entry}))
+    delete = catalog.delete_configuration
+    kept = {str(entry["id"]) for entry in entries}
+    return steps + [
+        Step(part, f"delete {key}", _bound(delete, collection, route, key))
+        for key in _surplus(part, wanted, there.keys() - kept)
+    ]
 
 
-def queryable_steps(wanted: WantedCollection, catalog: GeoCatalog) -> list[Step]:
-    """Compares the queryables by name."""
-    if wanted.queryables is None:
-        return []
-    schema = catalog.get_queryables(wanted.collection) or {}
-    live: dict[str, Any] = schema.get("properties") or {}
+def _queryable_steps(wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog) -> list[Step]:
+    collection, part = wanted.collection, Part.QUERYABLES
+    queryables = wanted.queryables or []
     steps = []
-    for queryable in wanted.queryables:
-        name = str(queryable.get("name"))
+    for queryable in queryables:
+        name, definition = str(queryable["name"]), queryable["definition"]
         if name not in live:
             steps.append(
-                Step(Part.QUERYABLES, f"add {name}", _bound(catalog.post_queryables, wanted.collection, [queryable]))
+                Step(part, f"add {name}", _bound(catalog.post_queryables, collection, [queryable]), None, definition)
             )
-        elif not _covers(live[name], queryable.get("definition") or {}):
-            steps.append(
-                Step(Part.QUERYABLES, f"replace {name}", _bound(catalog.put_queryable, wanted.collection, queryable))
-            )
-    if wanted.prune:
-        kept = {"id", "datetime", "geometry"} | {str(queryable.get("name")) for queryable in wanted.queryables}
-        steps += [
-            Step(Part.QUERYABLES, f"delete {name}", _bound(catalog.delete_queryable, wanted.collection, name))
-            for name in sorted(live.keys() - kept)
-        ]
-    return steps
+        elif not _covers(live[name], definition):
+            write = _bound(catalog.put_queryable, collection, queryable)
+            steps.append(Step(part, f"replace {name}", write, live[name], definition))
+    kept = BUILT_IN_QUERYABLES | {str(queryable["name"]) for queryable in queryables}
+    return steps + [
+        Step(part, f"delete {name}", _bound(catalog.delete_queryable, collection, name))
+        for name in _surplus(part, wanted, live.keys() - kept)
+    ]
+
+
+def _surplus(part: Part, wanted: WantedCollection, keys: set[str]) -> list[str]:
+    """Says what to delete: nothing while an entry is refused, since it may be the one that stands there."""
+    return sorted(keys) if wanted.prune and not wanted.refusals(part) else []
 
 
 def _bound(call: Callable[..., None], *arguments: Any, **named: Any) -> Callable[[], None]:
     return lambda: call(*arguments, **named)
+
+
+# The routes under /configurations
+_ROUTES = {
+    Part.PARTITION_TYPE: "partition-type",
+    Part.TILE_SETTINGS: "tile-settings",
+    Part.RENDER_OPTIONS: "render-options",
+    Part.MOSAICS: "mosaics",
+}
+
+
+def _configuration_reader(part: Part, empty: Callable[[], Any]) -> Callable[[GeoCatalog, str], Any]:
+    return lambda catalog, collection: catalog.get_configuration(collection, _ROUTES[part]) or empty()
+
+
+def _read_thumbnail(catalog: GeoCatalog, collection: str) -> Image | None:
+    content = catalog.get_thumbnail(collection)
+    return Image(content, "") if content else None
+
+
+def _read_queryables(catalog: GeoCatalog, collection: str) -> dict[str, Any]:
+    properties: dict[str, Any] = (catalog.get_queryables(collection) or {}).get("properties") or {}
+    return properties
+
+
+_READ: dict[Part, Callable[[GeoCatalog, str], Any]] = {
+    Part.DEFINITION: lambda catalog, collection: catalog.get_collection(collection) or {},
+    Part.PARTITION_TYPE: _configuration_reader(Part.PARTITION_TYPE, dict),
+    Part.THUMBNAIL: _read_thumbnail,
+    Part.TILE_SETTINGS: _configuration_reader(Part.TILE_SETTINGS, dict),
+    Part.RENDER_OPTIONS: _configuration_reader(Part.RENDER_OPTIONS, list),
+    Part.MOSAICS: _configuration_reader(Part.MOSAICS, list),
+    Part.QUERYABLES: _read_queryables,
+}
+# What `read_part` gives for a collection that is not there.
+NOTHING: dict[Part, Any] = {
+    Part.DEFINITION: {},
+    Part.PARTITION_TYPE: {},
+    Part.THUMBNAIL: None,
+    Part.TILE_SETTINGS: {},
+    Part.RENDER_OPTIONS: [],
+    Part.MOSAICS: [],
+    Part.QUERYABLES: {},
+}
+_STEPS: dict[Part, Callable[[WantedCollection, Any, GeoCatalog], list[Step]]] = {
+    Part.DEFINITION: _definition_steps,
+    Part.PARTITION_TYPE: _partition_steps,
+    Part.THUMBNAIL: _thumbnail_steps,
+    Part.TILE_SETTINGS: _tile_steps,
+    Part.RENDER_OPTIONS: _render_option_steps,
+    Part.MOSAICS: _mosaic_steps,
+    Part.QUERYABLES: _queryable_steps,
+}
+
+
+# Comparing
 
 
 def _covers(live: object, wanted: object) -> bool:
@@ -200,3 +290,19 @@ def _covers(live: object, wanted: object) -> bool:
     if isinstance(wanted, list):
         return isinstance(live, list) and len(live) == len(wanted) and all(map(_covers, live, wanted))
     return live == wanted
+
+
+def _normal(value: Any) -> Any:  # noqa: ANN401 - JSON is any value
+    """Writes a document in one form of those that mean the same: without nulls, timestamps in one spelling."""
+    if isinstance(value, Mapping):
+        return {name: _normal(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_normal(inner) for inner in value]
+    return _normal_timestamp(value) if isinstance(value, str) and _TIMESTAMP.match(value) else value
+
+
+def _normal_timestamp(text: str) -> Any:  # noqa: ANN401
+    try:
+        return parse_timestamp(text)
+    except ValueError:
+        return text

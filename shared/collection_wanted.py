@@ -1,12 +1,14 @@
 """What a message of queue `collections` wants, brought into the service's shapes from all those that are accepted."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.collection_checks import Refusal, checked_entries, checked_object
+from shared.collection_shapes import Part
 from shared.config_names import MAX_MOSAIC_NAME, MAX_RENDER_OPTION_NAME, with_ids
 from shared.errors import BadContent, ErrorCode
+from shared.images import Image
 from shared.messages import CollectionMessage, Thumbnail
 
 # What GeoCatalog keeps itself and adds to a collection that is read back; never echoed.
@@ -17,12 +19,17 @@ MANAGED_FIELDS = frozenset({"msft:_created", "msft:_updated"})
 # What a collection of the open Planetary Computer has and GeoCatalog does not take (the tutorial removes them).
 _PLANETARY_COMPUTER_FIELDS = frozenset({"msft:storage_account", "msft:container"})
 
-# An effective tile setting needs both (2026-04-15: minZoom and maxItemsPerTile are required); these are what the
-# service showed for a collection that was set up by hand.
-_DEFAULT_MIN_ZOOM = 6
-_DEFAULT_MAX_ITEMS_PER_TILE = 35
+# Tile settings need both (2026-04-15: minZoom and maxItemsPerTile are required); these are what the service showed for
+# a collection that was set up by hand.
+_DEFAULT_TILE_SETTINGS = {"minZoom": 6, "maxItemsPerTile": 35}
 
-_SNAKE = re.compile(r"_([a-z])")
+_NAMED = {Part.RENDER_OPTIONS: (MAX_RENDER_OPTION_NAME, "option"), Part.MOSAICS: (MAX_MOSAIC_NAME, "mosaic")}
+# Where the Planetary Computer's mosaic info has them: in its config.json, and in the answer of its data API.
+_SHOWN = {
+    Part.RENDER_OPTIONS: ("render_options", "renderOptions"),
+    Part.MOSAICS: ("mosaics", "mosaics"),
+    Part.TILE_SETTINGS: ("default_location", "defaultLocation"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,55 +38,56 @@ class WantedCollection:
 
     Attributes:
         collection: its id.
-        definition: the STAC Collection without assets and managed fields.
+        definition: the STAC Collection without assets and managed fields; None where it is refused.
         thumbnail: its thumbnail.
         trusts_thumbnail: whether the thumbnail's URL comes from the Planetary Computer, not from the message.
+        image: the thumbnail, once it has been read.
         render_options: render options in the service's shape.
         mosaics: mosaics in the service's shape.
         tile_settings: tile settings in the service's shape.
         queryables: queryables in the service's shape.
         partition_type: partition type in the service's shape.
         prune: whether to delete what GeoCatalog has and this has not.
+        refused: what the message wants besides, and why it is left out.
     """
 
     collection: str
-    definition: dict[str, Any]
+    definition: dict[str, Any] | None
     thumbnail: Thumbnail | None = None
     trusts_thumbnail: bool = False
+    image: Image | None = None
     render_options: list[dict[str, Any]] | None = None
     mosaics: list[dict[str, Any]] | None = None
     tile_settings: dict[str, Any] | None = None
     queryables: list[dict[str, Any]] | None = None
     partition_type: dict[str, Any] | None = None
     prune: bool = False
+    refused: tuple[Refusal, ...] = ()
+
+    def refusals(self, part: Part) -> list[Refusal]:
+        """Returns what of a part is refused."""
+        return [refusal for refusal in self.refused if refusal.part is part]
 
 
 def wanted_collection(collection: str, message: CollectionMessage, definition: Mapping[str, Any]) -> WantedCollection:
-    """Brings a message into the service's shapes.
+    """Brings a message into the service's shapes; what is wrong with it is refused, part by part.
 
     Args:
         collection: id of the collection.
         message: the message.
         definition: the STAC Collection it carries or names.
-
-    Raises:
-        BadContent: the definition is not a STAC Collection.
     """
-    explicit = WantedCollection(
-        collection=collection,
-        definition=clean_definition(collection, definition, title=message.title),
-        thumbnail=message.thumbnail,
-        queryables=message.queryables,
-        partition_type=message.partition_type,
-        prune=message.prune,
-    )
-    shown = _from_mosaic_info(message.mosaic_info or {}, message.render_config or {})
-    return replace(
-        explicit,
-        render_options=_render_options(message.render_options) or shown.get("render_options"),
-        mosaics=_mosaics(message.mosaics) or shown.get("mosaics"),
-        tile_settings=_tile_settings(message.tile_settings) or shown.get("tile_settings"),
-    )
+    wanted = WantedCollection(collection, definition=None, thumbnail=message.thumbnail, prune=message.prune)
+    wanted = _with_definition(wanted, definition, message)
+    for part in (Part.RENDER_OPTIONS, Part.MOSAICS, Part.QUERYABLES):
+        entries = getattr(message, part)
+        if entries is not None:
+            wanted = _with_entries(wanted, part, part.value, entries, is_foreign=False)
+    if message.partition_type is not None:
+        wanted = _with_object(wanted, Part.PARTITION_TYPE, message.partition_type)
+    if message.tile_settings is not None:
+        wanted = _with_object(wanted, Part.TILE_SETTINGS, message.tile_settings)
+    return _with_mosaic_info(wanted, message.mosaic_info or {}, message.render_config or {})
 
 
 def with_planetary_computer(
@@ -92,15 +100,11 @@ def with_planetary_computer(
         source: the STAC Collection of the Planetary Computer.
         info: its mosaic info.
     """
-    shown = _from_mosaic_info(info, {})
-    href = ((source.get("assets") or {}).get("thumbnail") or {}).get("href")
-    filled = replace(
-        wanted,
-        render_options=wanted.render_options or shown.get("render_options"),
-        mosaics=wanted.mosaics or shown.get("mosaics"),
-        tile_settings=wanted.tile_settings or shown.get("tile_settings"),
-    )
-    if wanted.thumbnail is None and isinstance(href, str):
+    filled = _with_mosaic_info(wanted, info, {})
+    assets = source.get("assets")
+    thumbnail = assets.get("thumbnail") if isinstance(assets, dict) else None
+    href = thumbnail.get("href") if isinstance(thumbnail, dict) else None
+    if wanted.thumbnail is None and isinstance(href, str) and href:
         filled = replace(filled, thumbnail=Thumbnail(href=href), trusts_thumbnail=True)
     return filled
 
@@ -130,69 +134,71 @@ def clean_definition(collection: str, definition: Mapping[str, Any], *, title: s
     return cleaned
 
 
-def _from_mosaic_info(info: Mapping[str, Any], render_config: Mapping[str, Any]) -> dict[str, Any]:
-    """Reads the Planetary Computer's shapes: its data API's camelCase and its config.json's snake_case."""
-    camel = camel_case(info)
-    shown: dict[str, Any] = {
-        "render_options": _render_options(_objects(camel, "renderOptions")),
-        "mosaics": _mosaics(_objects(camel, "mosaics")),
-    }
-    location = camel.get("defaultLocation")
-    min_zoom = render_config.get("minzoom")
-    if location or min_zoom is not None or render_config.get("max_items_per_tile"):
-        shown["tile_settings"] = _tile_settings(
-            {
-                "minZoom": _DEFAULT_MIN_ZOOM if min_zoom is None else min_zoom,
-                "maxItemsPerTile": render_config.get("max_items_per_tile") or _DEFAULT_MAX_ITEMS_PER_TILE,
-                "defaultLocation": location,
+def _with_definition(
+    wanted: WantedCollection, definition: Mapping[str, Any], message: CollectionMessage
+) -> WantedCollection:
+    refused = tuple(Refusal(Part.DEFINITION, "definition.assets", why) for why in _own_assets(definition, message))
+    try:
+        cleaned = clean_definition(wanted.collection, definition, title=message.title)
+    except BadContent as error:
+        return replace(wanted, refused=(*refused, Refusal(Part.DEFINITION, "definition", error.message)))
+    return replace(wanted, definition=cleaned, refused=refused)
+
+
+def _own_assets(definition: Mapping[str, Any], message: CollectionMessage) -> list[str]:
+    """Says that GeoCatalog takes no assets with a collection; what a service added to its own is dropped silently."""
+    is_of_a_service = message.planetary_computer is not None or any(name.startswith("msft:") for name in definition)
+    assets = definition.get("assets")
+    keys = sorted(assets) if isinstance(assets, dict) else ["what is no object"] if assets else []
+    extra = [key[:80] for key in keys if key != Part.THUMBNAIL.value or message.thumbnail is None]
+    if is_of_a_service or not extra:
+        return []
+    said = f"GeoCatalog takes no assets with a collection, so {', '.join(extra)} is left out"
+    return [f"{said}; remove assets from the definition, and give a thumbnail under thumbnail."]
+
+
+def _with_entries(
+    wanted: WantedCollection, part: Part, place: str, entries: object, *, is_foreign: bool
+) -> WantedCollection:
+    checked = checked_entries(part, place, entries, is_foreign=is_foreign)
+    made = checked.entries
+    if part in _NAMED:
+        max_name, fallback = _NAMED[part]
+        made = with_ids(made, max_name=max_name, fallback=fallback)
+    return _with_part(wanted, part, made, checked.refused)
+
+
+def _with_object(
+    wanted: WantedCollection, part: Part, value: Mapping[str, Any], *, place: str | None = None
+) -> WantedCollection:
+    shaped, refused = checked_object(part, place or part.value, value)
+    if part is Part.TILE_SETTINGS:
+        shaped = {**_DEFAULT_TILE_SETTINGS, **shaped}
+    return _with_part(wanted, part, None if refused else shaped, refused)
+
+
+def _with_part(wanted: WantedCollection, part: Part, value: Any, refused: tuple[Refusal, ...]) -> WantedCollection:  # noqa: ANN401 - JSON
+    changed: dict[str, Any] = {part.value: value, "refused": wanted.refused + refused}
+    return replace(wanted, **changed)
+
+
+def _with_mosaic_info(
+    wanted: WantedCollection, info: Mapping[str, Any], render_config: Mapping[str, Any]
+) -> WantedCollection:
+    """Fills parts that nothing is said of from the Planetary Computer's mosaic info and render configuration."""
+    said = {refusal.part for refusal in wanted.refused}
+    for part, names in _SHOWN.items():
+        name = next((name for name in names if info.get(name)), None)
+        if part in said or getattr(wanted, part) is not None:
+            continue
+        if part is Part.TILE_SETTINGS:
+            settings = {
+                "minZoom": render_config.get("minzoom"),
+                "maxItemsPerTile": render_config.get("max_items_per_tile"),
+                "defaultLocation": info.get(name) if name else None,
             }
-        )
-    return shown
-
-
-def _objects(info: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    found = info.get(name) or []
-    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-        raise BadContent(
-            f"{name} of the Planetary Computer's mosaic info is not a list of objects.",
-            code=ErrorCode.CONFIGURATION_REFUSED,
-        )
-    return found
-
-
-def _render_options(entries: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    if not entries:
-        return None
-    cleaned = [{"type": "raster-tile", **_without_nulls(camel_case(entry))} for entry in entries]
-    return with_ids(cleaned, max_name=MAX_RENDER_OPTION_NAME, fallback="option")
-
-
-def _mosaics(entries: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    if not entries:
-        return None
-    # What stands under cql is CQL2, whose own names must stay as they are.
-    cleaned = [{"cql": [], **_without_nulls({**camel_case(entry), "cql": entry.get("cql") or []})} for entry in entries]
-    return with_ids(cleaned, max_name=MAX_MOSAIC_NAME, fallback="mosaic")
-
-
-def _tile_settings(settings: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if not settings:
-        return None
-    return {
-        "minZoom": _DEFAULT_MIN_ZOOM,
-        "maxItemsPerTile": _DEFAULT_MAX_ITEMS_PER_TILE,
-        **_without_nulls(camel_case(settings)),
-    }
-
-
-def camel_case(value: Any) -> Any:  # noqa: ANN401 - JSON is any value
-    """Renames the snake_case keys of a configuration to the service's camelCase, at every level."""
-    if isinstance(value, Mapping):
-        return {
-            _SNAKE.sub(lambda match: match.group(1).upper(), key): camel_case(inner) for key, inner in value.items()
-        }
-    return [camel_case(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _without_nulls(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in entry.items() if value is not None}
+            if any(value is not None for value in settings.values()):
+                wanted = _with_object(wanted, part, settings, place="mosaic_info" if name else "render_config")
+        elif name:
+            wanted = _with_entries(wanted, part, f"mosaic_info.{name}", info[name], is_foreign=True)
+    return wanted

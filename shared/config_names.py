@@ -4,18 +4,17 @@ import hashlib
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from shared.errors import BadContent, ErrorCode
+from shared.collection_shapes import MAX_ID
 from shared.json_codec import canonical_json
 
-# Render options and mosaics: id 1 to 30 characters of this pattern; names at most 40 and 30
-# (Microsoft.PlanetaryComputer models.stac.config.tsp, RenderOption and StacMosaic).
-MAX_ID = 30
+# Names of render options and of mosaics (Microsoft.PlanetaryComputer models.stac.config.tsp, RenderOption and
+# StacMosaic).
 MAX_RENDER_OPTION_NAME = 40
 MAX_MOSAIC_NAME = 30
-ID_PATTERN = re.compile(r"(?![-_])[A-Za-z0-9_-]{1,30}(?<![-_])", re.ASCII)
 
 _DIGEST = 6
 _NEITHER_WORD_NOR_SPACE = re.compile(r"[^A-Za-z0-9\s]")
@@ -30,66 +29,86 @@ def slug(name: str) -> str:
 def with_ids(entries: list[dict[str, Any]], *, max_name: int, fallback: str) -> list[dict[str, Any]]:
     """Gives every entry an id and a name that GeoCatalog takes.
 
-    An id that is given is kept. One made from a name that is too long or taken ends in a digest of the entry, so that
-    it is the same in every run. A name that is shortened stands in full in the description. Of entries that are wholly
-    equal only the first is kept.
+    An id that is given is kept. Of a name that is too long for an id, or makes the same id as another, the id ends in a
+    digest of the name. Neither depends on the order of the entries. A name that is shortened stands in full in the
+    description. Of entries that are wholly equal only the first is kept.
 
     Args:
-        entries: render options or mosaics, in the service's shape.
+        entries: render options or mosaics, in the service's shape; no two of them have the same id.
         max_name: longest name the service takes, in characters.
         fallback: what an id is made of where the name has no letter or digit.
-
-    Raises:
-        BadContent: two different entries have the same id.
     """
     entries = list({canonical_json(entry): entry for entry in entries}.values())
-    given_ids = [str(entry["id"]) for entry in entries if entry.get("id")]
-    taken_ids = set(given_ids)
-    if len(taken_ids) < len(given_ids):
-        twice = next(one for one in given_ids if given_ids.count(one) > 1)
-        raise BadContent(
-            f"Two of the {fallback}s have the id {twice[:MAX_ID]!r}; give each its own.",
-            code=ErrorCode.CONFIGURATION_REFUSED,
-        )
-    taken_names: set[str] = set()
-    named = []
-    for entry in entries:
-        full_name = str(entry.get("name") or entry.get("id") or "").strip() or fallback
-        changed = dict(entry)
-        if not changed.get("id"):
-            changed["id"] = _new_id(full_name, entry, taken_ids, fallback)
-            taken_ids.add(str(changed["id"]))
-        changed["name"] = _short_name(full_name, entry, taken_names, max_name)
-        taken_names.add(str(changed["name"]))
-        if changed["name"] != full_name:
-            description = str(entry.get("description") or "").strip()
-            changed["description"] = description if full_name in description else f"{full_name}. {description}".strip()
-        named.append(changed)
-    return named
+    full_names = [str(entry.get("name") or entry.get("id") or "").strip() or fallback for entry in entries]
+    ids = _ids(entries, full_names, fallback)
+    names = _names(entries, full_names, max_name)
+    return [
+        {**entry, "id": made_id, "name": name, **_description(entry, name, full_name)}
+        for entry, made_id, name, full_name in zip(entries, ids, names, full_names, strict=True)
+    ]
 
 
-def _new_id(name: str, entry: Mapping[str, Any], taken: set[str], fallback: str) -> str:
-    made = slug(name)
-    if made and len(made) <= MAX_ID and made not in taken:
-        return made
-    stem = (made or fallback)[: MAX_ID - _DIGEST - 1].strip("-_")
-    return _first_free((f"{stem}-{digest}" for digest in _digests(entry)), taken)
+def _ids(entries: list[dict[str, Any]], full_names: list[str], fallback: str) -> list[str]:
+    taken = {str(entry["id"]) for entry in entries if entry.get("id")}
+    slugs = [slug(name) for name in full_names]
+    counted = Counter(made for made, entry in zip(slugs, entries, strict=True) if not entry.get("id"))
+    same_name = Counter(full_names)
+    ids = []
+    for entry, name, made in zip(entries, full_names, slugs, strict=True):
+        chosen = str(entry.get("id") or "")
+        if not chosen and made and len(made) <= MAX_ID and counted[made] == 1 and made not in taken:
+            chosen = made
+        if not chosen:
+            stem = (made or fallback)[: MAX_ID - _DIGEST - 1].strip("-_")
+            content = canonical_json(entry) if same_name[name] > 1 else name.encode()
+            chosen = _first_free((f"{stem}-{digest}" for digest in _digests(content)), taken)
+        taken.add(chosen)
+        ids.append(chosen)
+    return ids
 
 
-def _short_name(name: str, entry: Mapping[str, Any], taken: set[str], longest: int) -> str:
-    short = name if len(name) <= longest else name[: longest - 1].rstrip() + "…"
-    if short not in taken:
-        return short
-    stem = name[: longest - _DIGEST - 2].rstrip()
-    return _first_free((f"{stem}… {digest}" for digest in _digests(entry)), taken)
+def _names(entries: list[dict[str, Any]], full_names: list[str], longest: int) -> list[str]:
+    """Shortens at the end where that tells the names apart, else in the middle, else with a digest."""
+    names = [name if len(name) <= longest else _end_cut(name, longest) for name in full_names]
+    for shorten in (_middle_cut, None):
+        counted = Counter(names)
+        for number, name in enumerate(names):
+            if counted[name] > 1:
+                names[number] = _told_apart(entries[number], full_names[number], names, longest, shorten)
+    return names
 
 
-def _first_free(candidates: Iterator[str], taken: set[str]) -> str:
+def _told_apart(
+    entry: Mapping[str, Any], full_name: str, taken: Collection[str], longest: int,
+    shorten: Callable[[str, int], str] | None,
+) -> str:  # fmt: skip
+    if shorten is not None:
+        return full_name if len(full_name) <= longest else shorten(full_name, longest)
+    stem = full_name[: longest - _DIGEST - 2].rstrip()
+    return _first_free((f"{stem}… {digest}" for digest in _digests(canonical_json(entry))), taken)
+
+
+def _end_cut(name: str, longest: int) -> str:
+    return name[: longest - 1].rstrip() + "…"
+
+
+def _middle_cut(name: str, longest: int) -> str:
+    tail = longest // 2
+    return name[: longest - 1 - tail].rstrip() + "…" + name[-tail:].lstrip()
+
+
+def _description(entry: Mapping[str, Any], name: str, full_name: str) -> dict[str, str]:
+    if name == full_name:
+        return {}
+    description = str(entry.get("description") or "").strip()
+    return {"description": description if full_name in description else f"{full_name}. {description}".strip()}
+
+
+def _first_free(candidates: Iterator[str], taken: Collection[str]) -> str:
     return next(candidate for candidate in candidates if candidate not in taken)
 
 
-def _digests(entry: Mapping[str, Any]) -> Iterator[str]:
-    """Yields short digests of an entry: the first nearly always serves, the others where that one is taken."""
-    content = canonical_json(entry)
+def _digests(content: bytes) -> Iterator[str]:
+    """Yields short digests: the first nearly always serves, the others where that one is taken."""
     for number in itertools.count():
         yield hashlib.sha256(content + b"\n" * number).hexdigest()[:_DIGEST]

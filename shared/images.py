@@ -1,8 +1,9 @@
 """Reads a collection's thumbnail and checks that it is an image GeoCatalog can show."""
 
 import base64
+import hashlib
+from dataclasses import dataclass
 
-from shared.collection_steps import Image
 from shared.errors import BadContent, BadMessage, ErrorCode
 from shared.hrefs import HrefReader
 from shared.messages import Thumbnail
@@ -11,6 +12,24 @@ from shared.messages import Thumbnail
 MAX_THUMBNAIL_BYTES = 5 * 1024 * 1024
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """A thumbnail, read.
+
+    Attributes:
+        content: the file.
+        media_type: its media type.
+    """
+
+    content: bytes
+    media_type: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the file."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 def read_thumbnail(thumbnail: Thumbnail, hrefs: HrefReader, *, trusted: bool) -> Image:

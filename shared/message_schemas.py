@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
+from shared.collection_shapes import SHAPES, editor_schema
 from shared.messages import CollectionMessage, DeletionMessage, ItemMessage, QueueName, Result
 
 FOLDER = Path("docs/schemas")
@@ -32,6 +33,8 @@ def _schema(queue: QueueName) -> dict[str, Any]:
     schema = model.model_json_schema(by_alias=True, mode=mode)
     if queue is QueueName.ITEMS:
         schema = _with_bare_items(schema)
+    if queue is QueueName.COLLECTIONS:
+        schema = _with_shapes(schema)
     return {"$schema": GenerateJsonSchema.schema_dialect, **schema}
 
 
@@ -42,6 +45,18 @@ def _with_bare_items(schema: dict[str, Any]) -> dict[str, Any]:
         for kind, what in _BARE.items()
     ]
     return {"title": schema["title"], "anyOf": [schema, *bare], "$defs": definitions}
+
+
+def _with_shapes(schema: dict[str, Any]) -> dict[str, Any]:
+    """Says what stands in each part of a configuration, so that editors know its keys."""
+    for part in SHAPES:
+        shape = editor_schema(part)
+        given, _null = schema["properties"][part.value]["anyOf"]
+        schema["properties"][part.value]["anyOf"] = [
+            {**given, "items": shape} if given["type"] == "array" else shape,
+            _null,
+        ]
+    return schema
 
 
 def main() -> None:

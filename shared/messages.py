@@ -25,6 +25,8 @@ from pydantic import (
 from shared.clock import EARLIEST_MOMENT, LATEST_MOMENT
 from shared.errors import BadMessage
 from shared.json_codec import read_json, write_json
+from shared.nearest import unknown_key
+from shared.redact import redact
 
 
 class QueueName(StrEnum):
@@ -49,13 +51,18 @@ class IfExists(StrEnum):
     FAIL = "fail"
 
 
-# The fields that go to the container `payloads` where a message is too large for a queue.
-KEPT_APART = ("item", "definition")
+# The fields one of which says where a collection's definition comes from.
+DEFINITION_SOURCES = ("definition", "href", "planetary_computer")
 # What the app itself sends again must fit a queue too: room for the fields it adds, and for the URL of a payload.
 MAX_FIELDS_BYTES = MAX_BODY_BYTES - 2_048
 
 # The largest number that a column of a table holds as a plain integer (Edm.Int32).
 _MAX_NUMBER = 2**31 - 1
+
+
+def next_attempt(attempt: int) -> int:
+    """Returns the number of the try after this one; the largest stays what it is, since no column holds more."""
+    return min(attempt + 1, _MAX_NUMBER)
 
 
 def _storable(moment: datetime) -> datetime:
@@ -71,6 +78,7 @@ def _written_out(moment: object) -> object:
     raise ValueError("must be a timestamp such as 2026-04-16T10:00:00Z")
 
 
+Masked = Annotated[str, AfterValidator(redact)]  # it goes into rows, results and logs
 Count = Annotated[int, Field(strict=True, ge=0, le=_MAX_NUMBER)]
 Flag = Annotated[bool, Field(strict=True)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_storable)]
@@ -81,7 +89,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    correlation_id: Annotated[str | None, Field(max_length=200, description="carried through to results")] = None
+    correlation_id: Annotated[Masked | None, Field(max_length=200, description="carried through to results")] = None
     traceparent: Annotated[str | None, Field(max_length=200, description="W3C trace context")] = None
     attempt: Annotated[Count | None, Field(description="kept by the app: times this was sent again")] = None
     first_enqueued: Annotated[
@@ -151,7 +159,7 @@ class Thumbnail(BaseModel):
 class CollectionMessage(Message):
     """A message of queue `collections`: how a collection should be."""
 
-    model_config = _exactly_one("definition", "href", "planetary_computer")
+    model_config = _exactly_one(*DEFINITION_SOURCES)
 
     schema_: Annotated[str | None, Field(alias="$schema", description="for editors; not used by the app")] = None
     collection: Annotated[str | None, Field(description="id of the collection; default: the definition's")] = None
@@ -228,6 +236,12 @@ class Result(BaseModel):
 
 M = TypeVar("M", bound=Message)
 
+_QUEUES: dict[type[Message], QueueName] = {
+    ItemMessage: QueueName.ITEMS,
+    CollectionMessage: QueueName.COLLECTIONS,
+    DeletionMessage: QueueName.DELETIONS,
+}
+
 # UTF-8 with a byte order mark, as some editors and shells write it.
 BOM = b"\xef\xbb\xbf"
 
@@ -242,7 +256,8 @@ def decode_body(raw: bytes) -> bytes:
     if text[:1] in {b"{", b"["}:
         return text
     try:
-        decoded = base64.b64decode(text, validate=True)
+        # Without white space: many tools break base64 into lines.
+        decoded = base64.b64decode(b"".join(text.split()), validate=True)
     except binascii.Error:
         raise BadMessage("The message is neither JSON nor base64 of JSON; send a JSON object.") from None
     return decoded.strip().removeprefix(BOM).lstrip()
@@ -257,7 +272,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     try:
         value = read_json(body)
     except ValueError as error:
-        raise BadMessage(f"The message is not JSON in UTF-8: {error}.") from None
+        raise BadMessage(f"The message is not JSON in UTF-8: {error}; send a JSON object.") from None
     if not isinstance(value, dict):
         raise BadMessage(f"The message is JSON but a {type(value).__name__}; send a JSON object.")
     return value
@@ -277,29 +292,66 @@ def parse_message(kind: type[M], fields: dict[str, Any]) -> M:
         # Sent again by an instance of the app, perhaps of a newer version: unknown fields are not a fault.
         known = {info.alias or name for name, info in kind.model_fields.items()}
         fields = {name: value for name, value in fields.items() if name in known}
-    _check_size(fields)
+    _check_size(kind, fields)
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        raise BadMessage("The message has wrong fields: " + "; ".join(_faults(error)) + ".") from None
+        raise BadMessage("The message has wrong fields: " + "; ".join(_faults(kind, error)) + ".") from None
 
 
-def _check_size(fields: dict[str, Any]) -> None:
-    rest = {name: value for name, value in fields.items() if name not in KEPT_APART}
-    size = len(write_json(rest))
+def _check_size(kind: type[Message], fields: dict[str, Any]) -> None:
+    size = len(write_json(split_message(_QUEUES[kind], fields)[0]))
     if size > MAX_FIELDS_BYTES:
         raise BadMessage(
-            f"The message has {size:,} bytes besides its {' or '.join(KEPT_APART)}, which is more than could be sent "
-            f"again ({MAX_FIELDS_BYTES:,}); shorten its other fields."
+            f"The message has {size:,} bytes besides what can be kept apart, which is more than could be sent again "
+            f"({MAX_FIELDS_BYTES:,}); shorten its other fields."
         )
 
 
-def _faults(error: ValidationError) -> list[str]:
+def split_message(queue: str, fields: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Parts what stays in a message that is too large for a queue from what its href then leads to.
+
+    Args:
+        queue: name of the queue.
+        fields: the fields of the message.
+
+    Returns:
+        What stays, and what goes to the container `payloads`: the item, or all of a collection's configuration; None
+        where nothing of it can.
+    """
+    if queue == QueueName.ITEMS:
+        return {name: value for name, value in fields.items() if name != "item"}, fields.get("item")
+    if queue != QueueName.COLLECTIONS:
+        return fields, None
+    kept = Message.model_fields.keys() | {"collection"}
+    apart = {name: value for name, value in fields.items() if name not in kept}
+    return {name: value for name, value in fields.items() if name in kept}, apart or None
+
+
+def with_payload(message: CollectionMessage, content: dict[str, Any]) -> CollectionMessage:
+    """Returns the whole message of which a part was kept apart; what stayed in it wins.
+
+    Args:
+        message: what stayed, with the href.
+        content: what the href leads to.
+
+    Raises:
+        BadMessage: the two together are no message.
+    """
+    stayed, _ = split_message(QueueName.COLLECTIONS, dump_message(message))
+    return parse_message(CollectionMessage, {**content, **stayed})
+
+
+def _faults(kind: type[Message], error: ValidationError) -> list[str]:
     # Values are left out: a body never reaches a log or an error.
     faults = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
         path = ".".join(str(part)[:80] for part in fault["loc"])
         message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            fields = kind.model_fields if len(fault["loc"]) == 1 else Thumbnail.model_fields
+            known = [info.alias or name for name, info in fields.items()]
+            message = unknown_key(str(fault["loc"][-1]), known).removesuffix(".")
         faults.append(f"{path}: {message}" if path else message)
     return faults[:10]
 
@@ -316,7 +368,12 @@ def parse_item_message(fields: dict[str, Any]) -> ItemMessage:
         raise BadMessage(
             "The message is neither a STAC Item nor an ItemCollection, and has no item or href; see docs/messages.md."
         )
-    return parse_message(ItemMessage, fields)
+    message = parse_message(ItemMessage, fields)
+    if message.item is not None and message.item.get("type") == "FeatureCollection":
+        raise BadMessage(
+            "The field item holds an ItemCollection; send that as the message itself, or a file's URL as href."
+        )
+    return message
 
 
 def correlation_id_of(body: bytes, first_enqueued: datetime) -> str:

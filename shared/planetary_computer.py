@@ -1,7 +1,7 @@
 """Client of the open Planetary Computer: its collections, their SAS tokens, and their render configuration."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +13,8 @@ from urllib3.util.retry import Retry
 from shared.clock import parse_timestamp
 from shared.errors import BadContent, ErrorCode, Unavailable
 
-_TIMEOUT = (5.0, 30.0)
+_CONNECT_TIMEOUT_SECONDS = 5.0
+_KEY_HEADER = "Ocp-Apim-Subscription-Key"
 _RETRIES = Retry(
     total=2,
     backoff_factor=0.5,
@@ -45,10 +46,16 @@ class PlanetaryComputer:
 
     Args:
         url: its base URL, without a trailing slash.
+        read_timeout: how long to wait for an answer.
+        subscription_key: sent with each request, and to nobody else; empty for none.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, *, read_timeout: timedelta = timedelta(seconds=30), subscription_key: str = ""
+    ) -> None:
         self._url = url
+        self._timeout = (_CONNECT_TIMEOUT_SECONDS, read_timeout.total_seconds())
+        self._headers = {_KEY_HEADER: subscription_key} if subscription_key else {}
         self._session = requests.Session()
         self._session.mount(url, HTTPAdapter(max_retries=_RETRIES))
 
@@ -62,29 +69,48 @@ class PlanetaryComputer:
         return self._get(f"/api/stac/v1/collections/{quote(collection, safe='')}", f"collection {collection}")
 
     def mosaic_info(self, collection: str) -> dict[str, Any]:
-        """Reads the mosaics and render options of a collection, as its Explorer uses them.
+        """Reads the mosaics and render options of a collection, as its Explorer uses them; empty where it has none.
 
         Raises:
-            BadContent: there is no collection of this id.
+            BadContent: the service refused.
             Unavailable: the service does not answer.
         """
-        return self._get(
-            f"/api/data/v1/mosaic/info?collection={quote(collection, safe='')}", f"render options of {collection}"
-        )
+        path = f"/api/data/v1/mosaic/info?collection={quote(collection, safe='')}"
+        return self._read(path, f"render options of {collection}") or {}
 
     def sas_token(self, collection: str) -> SasToken:
         """Gets a SAS for the container that holds a collection's assets.
 
         Raises:
             BadContent: there is no collection of this id.
-            Unavailable: the service does not answer.
+            Unavailable: the service does not answer, or with something else than a SAS.
         """
         answer = self._get(f"/api/sas/v1/token/{quote(collection, safe='')}", f"SAS of {collection}")
-        return SasToken(str(answer["token"]).removeprefix("?"), parse_timestamp(str(answer["msft:expiry"])))
+        token, expiry = answer.get("token"), answer.get("msft:expiry")
+        try:
+            if isinstance(token, str) and token and isinstance(expiry, str):
+                return SasToken(token.removeprefix("?"), parse_timestamp(expiry))
+        except ValueError:
+            pass  # said below: the expiry is no timestamp
+        raise Unavailable(
+            f"The Planetary Computer answered without a token and its expiry for the SAS of {collection}."
+        )
 
     def _get(self, path: str, what: str) -> dict[str, Any]:
+        found = self._read(path, what)
+        if found is None:
+            raise BadContent(
+                f"The Planetary Computer answered 404 for the {what}; is the id right?",
+                code=ErrorCode.CONFIGURATION_REFUSED,
+            )
+        return found
+
+    def _read(self, path: str, what: str) -> dict[str, Any] | None:
+        """Reads a JSON object; None where there is none."""
         try:
-            response = self._session.get(self._url + path, timeout=_TIMEOUT, allow_redirects=False)
+            response = self._session.get(
+                self._url + path, headers=self._headers, timeout=self._timeout, allow_redirects=False
+            )
         except requests.RequestException as error:
             raise Unavailable(
                 f"The Planetary Computer at {self._url} did not answer ({type(error).__name__})."
@@ -94,6 +120,8 @@ class PlanetaryComputer:
             or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
         ):
             raise Unavailable(f"The Planetary Computer answered {response.status_code} for the {what}.")
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            return None
         if response.status_code != HTTPStatus.OK:
             raise BadContent(
                 f"The Planetary Computer answered {response.status_code} for the {what}; is the id right?",

@@ -8,9 +8,10 @@ from typing import Any
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueServiceClient
 
+from shared import telemetry
 from shared.errors import BadMessage
 from shared.json_codec import write_json
-from shared.messages import KEPT_APART, MAX_BODY_BYTES, MAX_FIELDS_BYTES, Result
+from shared.messages import MAX_BODY_BYTES, MAX_FIELDS_BYTES, Result, split_message
 from shared.payloads import Payloads
 
 # Work must never expire (-1); the service's own default is 7 days
@@ -49,15 +50,15 @@ class Queues:
 
         Args:
             queue: name of the queue; it is created if it does not exist.
-            message: the fields as JSON types. Where the body is too large for a queue, its `item` or `definition`
-                goes to the container `payloads` and the message names it by `href`.
+            message: the fields as JSON types. Where the body is too large for a queue, its item, or all that it says of
+                a collection, goes to the container `payloads` and the message names it by `href`.
             delay: how long the message stays invisible, up to 7 days.
 
         Raises:
-            BadMessage: it is too large, and not because of its `item` or `definition`.
+            BadMessage: it is too large, and nothing of it can be kept apart.
             azure.core.exceptions.AzureError: the storage could not be reached or refused.
         """
-        self._put(queue, self._fitted(message), delay=min(delay, MAX_VISIBILITY_DELAY), life=NEVER_EXPIRES)
+        self._put(queue, self._fitted(queue, message), delay=min(delay, MAX_VISIBILITY_DELAY), life=NEVER_EXPIRES)
 
     def send_result(self, result: Result) -> None:
         """Announces an outcome on the results queue, where it stays for 7 days.
@@ -68,16 +69,16 @@ class Queues:
         if self._results_queue:
             body = write_json(result.model_dump(mode="json"))
             self._put(self._results_queue, body, delay=timedelta(0), life=int(RESULT_LIFE.total_seconds()))
+        telemetry.count_outcome(result)
 
-    def _fitted(self, message: dict[str, Any]) -> bytes:
+    def _fitted(self, queue: str, message: dict[str, Any]) -> bytes:
         body = write_json(message)
         if len(body) <= MAX_BODY_BYTES:
             return body
-        for field in KEPT_APART:
-            rest = {name: value for name, value in message.items() if name != field}
-            if field in message and len(write_json(rest)) <= MAX_FIELDS_BYTES:
-                return write_json({**rest, "href": self._payloads.store(write_json(message[field]))})
-        raise BadMessage(f"The message has {len(body):,} bytes and does not fit a queue; shorten its fields.")
+        kept, apart = split_message(queue, message)
+        if apart is None or len(write_json(kept)) > MAX_FIELDS_BYTES:
+            raise BadMessage(f"The message has {len(body):,} bytes and does not fit a queue; shorten its fields.")
+        return write_json({**kept, "href": self._payloads.store(write_json(apart))})
 
     def _put(self, queue: str, body: bytes, *, delay: timedelta, life: int) -> None:
         text = base64.b64encode(body).decode("ascii")

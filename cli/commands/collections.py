@@ -17,9 +17,11 @@ _APPLY_SECONDS = 300.0
 
 
 def validate(files: FilesArgument, *, as_json: JsonOption = False) -> None:
-    """Check collection files offline, and say where each fault is and how to mend it.
+    """Check files offline, and say where each fault is and how to mend it.
 
-    Example: geocatalog validate collections/
+    It checks collection configurations (JSON, YAML) and STAC Items (alone, as ItemCollection, or one per line).
+
+    Example: geocatalog validate collections/ scenes.ndjson
     """
     from cli.configuring.commands import run_validate  # noqa: PLC0415 - slow to import
 

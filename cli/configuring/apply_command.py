@@ -39,9 +39,14 @@ def run(paths: list[Path], *, prune: bool, waits: bool, seconds: float, as_json:
 
 def _tell(applied: Applied) -> None:
     say(f"{applied.collection}: {applied.outcome}")
-    for part, record in applied.parts.items():
+    tell_parts(applied.parts)
+    if applied.reason and not applied.parts:
+        note(f"{applied.collection}: {applied.reason}")
+
+
+def tell_parts(parts: dict[str, dict[str, str]]) -> None:
+    """Prints what became of each part of a configuration."""
+    for part, record in parts.items():
         state = record.get("state", "")
         detail = f" — {record['detail']}" if record.get("detail") else ""
         say(f"  {_MARKS.get(state, ' ')} {part.replace('_', ' ')}: {state}{detail}")
-    if applied.reason and not applied.parts:
-        note(f"{applied.collection}: {applied.reason}")

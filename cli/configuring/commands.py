@@ -21,22 +21,23 @@ _COLOURS = {"+": "green", "-": "red"}
 
 
 def run_validate(paths: list[Path], *, as_json: bool) -> None:
-    """Checks configuration files offline, and ends with the exit code.
+    """Checks collection configurations and STAC Items offline, and ends with the exit code.
 
     Raises:
         typer.Exit: there are faults.
         CommandError: a file cannot be read.
     """
-    files = read_configurations(paths)
-    faults = validate(files)
+    found = validate(paths)
     if as_json:
-        write_json({"valid": not faults, "files": len(files), "faults": [asdict(fault) for fault in faults]})
+        write_json({"valid": not found.faults, **asdict(found)})
     else:
-        for fault in faults:
+        for fault in found.faults:
             say(f"{fault.file}: {fault.place + ': ' if fault.place else ''}{fault.fault}")
-        if not faults:
-            say(f"{len(files)} {'file is' if len(files) == 1 else 'files are'} valid.")
-    if faults:
+        for file in found.passed_over:
+            note(f"{file}: passed over; it is neither a collection configuration nor a STAC Item.")
+        if not found.faults:
+            say(f"Valid: {found.configurations:,} collection configurations, {found.items:,} items.")
+    if found.faults:
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -44,23 +45,27 @@ def run_plan(paths: list[Path], *, prune: bool, as_json: bool) -> None:
     """Prints what applying the files would change.
 
     Raises:
+        typer.Exit: something in a file would be refused.
         CommandError: a file is wrong.
         IngestionError: GeoCatalog or the Planetary Computer refused or did not answer.
     """
-    _show_plans(_plans(paths, prune=prune), as_json=as_json)
+    plans = _plans(paths, prune=prune)
+    _show_plans(plans, as_json=as_json)
+    if any(plan.refused for plan in plans):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def run_diff(paths: list[Path], *, prune: bool, as_json: bool) -> None:
     """Prints where GeoCatalog differs from the files, and ends with 1 if it does.
 
     Raises:
-        typer.Exit: it differs.
+        typer.Exit: it differs, or something in a file would be refused.
         CommandError: a file is wrong.
         IngestionError: GeoCatalog or the Planetary Computer refused or did not answer.
     """
     plans = _plans(paths, prune=prune)
     _show_plans(plans, as_json=as_json)
-    if any(plan.changes for plan in plans):
+    if not all(plan.is_as_wanted for plan in plans):
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -83,12 +88,14 @@ def _show_plans(plans: list[Plan], *, as_json: bool) -> None:
         write_json({"collections": [asdict(plan) for plan in plans], "changes": sum(len(p.changes) for p in plans)})
         return
     for plan in plans:
-        if not plan.changes:
+        if plan.is_as_wanted:
             say(f"{plan.collection}: as {plan.file} says")
             continue
         say(f"{plan.collection}: {len(plan.changes)} changes by {plan.file}" + ("" if plan.exists else " (new)"))
         for change in plan.changes:
             _show_change(change)
+        for refusal in plan.refused:
+            say(f"  refused: {refusal}")
 
 
 def _show_change(change: Change) -> None:

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shared.collection_steps import Part, comparable
+from shared.collection_checks import BUILT_IN_QUERYABLES
+from shared.collection_shapes import SHAPES, Part
+from shared.collection_steps import comparable
 from shared.errors import BadContent
 from shared.geocatalog import GeoCatalog
 from shared.images import image_of
-
-# What every collection has without being asked.
-_BUILT_IN_QUERYABLES = frozenset({"id", "datetime", "geometry"})
 
 
 def exported(live: Mapping[str, Any], geocatalog: GeoCatalog) -> dict[str, Any]:
@@ -30,13 +29,17 @@ def exported(live: Mapping[str, Any], geocatalog: GeoCatalog) -> dict[str, Any]:
         "collection": collection,
         "definition": comparable(live),
         Part.PARTITION_TYPE.value: _partition_type(collection, geocatalog),
-        Part.TILE_SETTINGS.value: _without_nulls(geocatalog.get_configuration(collection, "tile-settings")),
-        Part.RENDER_OPTIONS.value: _entries(geocatalog.get_configuration(collection, "render-options")),
-        Part.MOSAICS.value: _entries(geocatalog.get_configuration(collection, "mosaics")),
+        Part.TILE_SETTINGS.value: _known(
+            Part.TILE_SETTINGS, geocatalog.get_configuration(collection, "tile-settings") or {}
+        ),
+        Part.RENDER_OPTIONS.value: _entries(
+            Part.RENDER_OPTIONS, geocatalog.get_configuration(collection, "render-options")
+        ),
+        Part.MOSAICS.value: _entries(Part.MOSAICS, geocatalog.get_configuration(collection, "mosaics")),
         Part.QUERYABLES.value: [
             {"name": name, "definition": definition}
             for name, definition in sorted(queryables.items())
-            if name not in _BUILT_IN_QUERYABLES
+            if name not in BUILT_IN_QUERYABLES
         ],
     }
     return {name: value for name, value in message.items() if value}
@@ -63,8 +66,9 @@ def write_export(live: Mapping[str, Any], geocatalog: GeoCatalog, folder: Path, 
     collection = message["collection"]
     written: list[Path] = []
     content = geocatalog.get_thumbnail(collection) if "thumbnail" in (live.get("assets") or {}) else None
-    if content:
-        image = folder / f"{collection}-thumbnail.{_ending(content)}"
+    ending = _ending(content) if content else None
+    if content and ending:
+        image = folder / f"{collection}-thumbnail.{ending}"
         image.write_bytes(content)
         message["thumbnail"] = {"href": image.name}
         written.append(image)
@@ -81,11 +85,12 @@ def _text(message: dict[str, Any], *, as_yaml: bool) -> str:
     return json.dumps(message, indent=2, ensure_ascii=False) + "\n"
 
 
-def _ending(content: bytes) -> str:
+def _ending(content: bytes) -> str | None:
+    """Returns the ending of the image's file; None for one that no message could carry."""
     try:
         return image_of(content).media_type.partition("/")[2]
     except BadContent:
-        return "bin"
+        return None
 
 
 def _partition_type(collection: str, geocatalog: GeoCatalog) -> dict[str, Any] | None:
@@ -93,9 +98,10 @@ def _partition_type(collection: str, geocatalog: GeoCatalog) -> dict[str, Any] |
     return found if found and found.get("scheme") not in {None, "none"} else None
 
 
-def _entries(found: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    return [_without_nulls(entry) for entry in found or ()]
+def _entries(part: Part, found: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    return [_known(part, entry) for entry in found or ()]
 
 
-def _without_nulls(entry: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (entry or {}).items() if value is not None}
+def _known(part: Part, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Leaves out what is null, and what a newer service may have added, which a file cannot say."""
+    return {name: value for name, value in entry.items() if value is not None and name in SHAPES[part]["properties"]}

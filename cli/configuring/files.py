@@ -8,12 +8,29 @@ from typing import Any
 
 from cli.faults import CommandError, usage_error
 from shared.json_codec import read_json
+from shared.messages import BOM, DEFINITION_SOURCES
 
-ENDINGS = frozenset({".json", ".yaml", ".yml"})
+_YAML = frozenset({".yaml", ".yml"})
+ENDINGS = frozenset({".json"}) | _YAML
 # The Planetary Computer's own file with the render configuration of the collection beside it.
 _PLANETARY_COMPUTER_FILE = "config.json"
 _PLANETARY_COMPUTER_KEYS = frozenset({"mosaic_info", "render_config"})
-_MESSAGE_KEYS = frozenset({"definition", "href", "planetary_computer"})
+
+
+class FileFault(CommandError):
+    """A file cannot be read as a configuration.
+
+    Args:
+        path: the file.
+        place: where in it, such as `line 3`; may be empty.
+        fault: what is wrong and how to mend it, in a sentence.
+    """
+
+    def __init__(self, path: Path, place: str, fault: str) -> None:
+        super().__init__(f"{path}: {f'{place}: ' if place else ''}{fault}")
+        self.path = path
+        self.place = place
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -40,62 +57,101 @@ def read_configurations(paths: list[Path]) -> list[ConfigurationFile]:
     Raises:
         CommandError: a path does not exist, a file cannot be read, or there is no configuration at all.
     """
-    found = [configuration for path in paths for configuration in _of_path(path)]
+    files = [file for path in paths for file in files_of(path, ENDINGS)]
+    found = [configuration for file in files if (configuration := read_configuration(file, is_named=file in paths))]
     if not found:
         raise CommandError(f"There is no collection configuration in {', '.join(map(str, paths))}.")
     return found
 
 
-def _of_path(path: Path) -> Iterator[ConfigurationFile]:
+def files_of(path: Path, endings: frozenset[str]) -> Iterator[Path]:
+    """Yields a file, or the files of a folder at any depth, in a stable order.
+
+    Raises:
+        CommandError: there is no such file or folder.
+    """
     if path.is_dir():
-        for file in sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file()):
-            fields = load_object(file, tolerant=True)
-            if fields is not None and _is_configuration(fields):
-                yield configuration_of(file, fields)
+        yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in endings and file.is_file())
     elif path.is_file():
-        yield configuration_of(path, load_object(path) or {})
+        yield path
     else:
         raise usage_error(f"There is no file or folder {path}; check the path.")
 
 
-def _is_configuration(fields: dict[str, Any]) -> bool:
-    return fields.get("type") == "Collection" or (bool(fields.keys() & _MESSAGE_KEYS) and "type" not in fields)
-
-
-def load_object(path: Path, *, tolerant: bool = False) -> dict[str, Any] | None:
-    """Reads a file that holds one JSON or YAML object.
+def read_configuration(file: Path, *, is_named: bool) -> ConfigurationFile | None:
+    """Reads the configuration of a file; None for a file of a folder that holds something else.
 
     Args:
-        path: the file.
-        tolerant: whether a file that holds something else is no fault.
+        file: the file.
+        is_named: whether it was named itself, so that it must hold a configuration.
 
     Raises:
-        CommandError: it cannot be read, or is not an object.
+        FileFault: it cannot be read, or is named and holds no object.
+    """
+    value = load(file)
+    if not isinstance(value, dict):
+        if not is_named:
+            return None
+        raise FileFault(file, "", "It holds no object; a configuration is a message of queue collections.")
+    is_configuration = value.get("type") == "Collection" or (
+        "type" not in value and not value.keys().isdisjoint(DEFINITION_SOURCES)
+    )
+    return configuration_of(file, value) if is_configuration or is_named else None
+
+
+def is_companion(file: Path, value: object) -> bool:
+    """Tells whether a file is the Planetary Computer's `config.json`, which is read with the collection beside it."""
+    return (
+        file.name == _PLANETARY_COMPUTER_FILE
+        and isinstance(value, dict)
+        and not value.keys().isdisjoint(_PLANETARY_COMPUTER_KEYS)
+    )
+
+
+def load(path: Path) -> Any:  # noqa: ANN401 - JSON is any value
+    """Reads a file that holds JSON or YAML.
+
+    Raises:
+        FileFault: it cannot be read, or is neither.
     """
     try:
-        content = path.read_bytes()
+        content = path.read_bytes().removeprefix(BOM)
     except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
+        raise FileFault(path, "", f"It cannot be read: {error.strerror}.") from None
+    if not content.strip():
+        raise FileFault(path, "", "It is empty; a configuration is a message of queue collections.")
+    if path.suffix.lower() in _YAML:
+        return _read_yaml(path, content)
     try:
-        value = read_json(content) if path.suffix.lower() not in {".yaml", ".yml"} else _read_yaml(content)
+        return read_json(content)
     except ValueError as error:
-        if tolerant:
-            return None
-        raise CommandError(f"{path} is not {'YAML' if path.suffix.lower() != '.json' else 'JSON'}: {error}.") from None
-    if isinstance(value, dict):
-        return value
-    if tolerant:
+        raise FileFault(path, "", f"It is not JSON: {error}.") from None
+
+
+def load_object(path: Path) -> dict[str, Any] | None:
+    """Reads a file that may hold a JSON or YAML object; None where it holds something else."""
+    try:
+        value = load(path)
+    except FileFault:
         return None
-    raise CommandError(f"{path} holds no object; a configuration is a message of queue collections.")
+    return value if isinstance(value, dict) else None
 
 
-def _read_yaml(content: bytes) -> Any:  # noqa: ANN401 - YAML is any value
+def _read_yaml(path: Path, content: bytes) -> Any:  # noqa: ANN401 - YAML is any value
     import yaml  # noqa: PLC0415 - only YAML files need it
 
     try:
         return _as_json(yaml.safe_load(content))
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}" if mark else ""
+        said = ", ".join(filter(None, (error.context, error.problem)))
+        raise FileFault(path, place, f"It is not YAML: {said}.") from None
+    except (yaml.YAMLError, ValueError) as error:
+        # ValueError: a date that there is not, such as 2024-02-30.
+        raise FileFault(path, "", f"It is not YAML: {' '.join(str(error).split())}.") from None
+    except RecursionError:
+        raise FileFault(path, "", "It is nested too deep.") from None
 
 
 def _as_json(value: Any) -> Any:  # noqa: ANN401
@@ -117,14 +173,14 @@ def configuration_of(path: Path, fields: dict[str, Any]) -> ConfigurationFile:
     path to a file beside it, as thumbnail or href, is replaced by what that file holds.
 
     Raises:
-        CommandError: a file it names cannot be read.
+        FileFault: a file it names cannot be read.
     """
     beside: list[Path] = []
     if fields.get("type") == "Collection":
         message: dict[str, Any] = {"definition": fields}
         companion = path.parent / _PLANETARY_COMPUTER_FILE
-        extra = load_object(companion, tolerant=True) if companion != path and companion.is_file() else None
-        if extra and _PLANETARY_COMPUTER_KEYS & extra.keys():
+        extra = load_object(companion) if companion != path and companion.is_file() else None
+        if extra and is_companion(companion, extra):
             message |= {key: extra[key] for key in sorted(_PLANETARY_COMPUTER_KEYS & extra.keys()) if extra[key]}
             beside.append(companion)
         thumbnail = _own_thumbnail(path, fields)
@@ -155,15 +211,15 @@ def _take_in(path: Path, message: dict[str, Any], beside: list[Path]) -> None:
     thumbnail = message.get("thumbnail")
     if isinstance(thumbnail, str):  # a person writes the path or URL alone
         thumbnail = message["thumbnail"] = {"href": thumbnail}
-    for href, replace in (
-        (thumbnail.get("href") if isinstance(thumbnail, dict) else None, _set_thumbnail),
-        (message.get("href"), _set_definition),
+    for place, href, replace in (
+        ("thumbnail", thumbnail.get("href") if isinstance(thumbnail, dict) else None, _set_thumbnail),
+        ("href", message.get("href"), _set_definition),
     ):
         if not isinstance(href, str) or "://" in href:
             continue
         file = _file_beside(path, href)
         if file is None:
-            raise CommandError(f"{path} names {href}, and there is no such file beside it; give a path or a URL.")
+            raise FileFault(path, place, f"It names {href}, and there is no such file beside it; give a path or a URL.")
         replace(message, file)
         beside.append(file)
 
@@ -173,12 +229,15 @@ def _set_thumbnail(message: dict[str, Any], file: Path) -> None:
 
 
 def _set_definition(message: dict[str, Any], file: Path) -> None:
+    definition = load(file)
+    if not isinstance(definition, dict):
+        raise FileFault(file, "", "It holds no object; an href leads to a STAC Collection.")
     del message["href"]
-    message["definition"] = load_object(file)
+    message["definition"] = definition
 
 
 def _base64(file: Path) -> str:
     try:
         return base64.b64encode(file.read_bytes()).decode("ascii")
     except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+        raise FileFault(file, "", f"It cannot be read: {error.strerror}.") from None

@@ -2,30 +2,21 @@
 
 import difflib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cli.configuring.sending import checked_message
 from cli.connection import has_storage
+from cli.faults import CommandError
 from cli.web import fetch
 from shared.clients import Clients
-from shared.collection_steps import (
-    Image,
-    Part,
-    Step,
-    comparable,
-    definition_steps,
-    mosaic_steps,
-    partition_steps,
-    queryable_steps,
-    render_option_steps,
-    thumbnail_steps,
-    tile_steps,
-)
+from shared.collection_checks import Refusal
+from shared.collection_shapes import Part
+from shared.collection_steps import NOTHING, Step, part_steps, read_part
 from shared.collection_wanted import WantedCollection, wanted_collection, with_planetary_computer
-from shared.errors import BadContent, ErrorCode
-from shared.images import MAX_THUMBNAIL_BYTES, decode_image, image_of
+from shared.errors import BadContent
+from shared.images import MAX_THUMBNAIL_BYTES, Image, decode_image, image_of
 from shared.json_codec import read_json
 from shared.messages import CollectionMessage, Thumbnail
 
@@ -56,12 +47,19 @@ class Plan:
         file: the file.
         exists: whether GeoCatalog has the collection.
         changes: what would be written.
+        refused: what the file wants and would be refused: place and why.
     """
 
     collection: str
     file: str
     exists: bool
     changes: tuple[Change, ...]
+    refused: tuple[str, ...] = ()
+
+    @property
+    def is_as_wanted(self) -> bool:
+        """Whether GeoCatalog has the collection as the file wants it."""
+        return not self.changes and not self.refused
 
 
 def make_plan(file: str, fields: dict[str, Any], app: Clients) -> Plan:
@@ -73,32 +71,18 @@ def make_plan(file: str, fields: dict[str, Any], app: Clients) -> Plan:
         app: the clients; nothing is written.
 
     Raises:
-        BadMessage, BadContent: the message is wrong.
+        BadMessage: the message is wrong.
+        CommandError: an href of it cannot be read.
         IngestionError: GeoCatalog or the Planetary Computer refused or did not answer.
     """
     collection, message = checked_message(fields)
-    wanted = _wanted(collection, message, app)
+    wanted = _with_image(_wanted(collection, message, app))
     live = app.geocatalog.get_collection(collection)
-    if live is None:
-        return Plan(collection, file, exists=False, changes=tuple(_all_of(wanted)))
-    catalog = app.geocatalog
-    digest = str(app.status.get_collection(collection).get("thumbnail_digest") or "") if has_storage() else ""
-    steps: list[Step] = [
-        *definition_steps(wanted, live, catalog),
-        *partition_steps(wanted, catalog),
-        *thumbnail_steps(wanted, live, _image(wanted.thumbnail), digest or _live_digest(collection, app), catalog),
-        *tile_steps(wanted, catalog),
-        *render_option_steps(wanted, catalog),
-        *mosaic_steps(wanted, catalog),
-        *queryable_steps(wanted, catalog),
-    ]
-    shown = _Differences(wanted, live, app)
-    return Plan(
-        collection,
-        file,
-        exists=True,
-        changes=tuple(Change(step.part.value, step.what, shown.of(step)) for step in steps),
-    )
+    steps = _steps(wanted, app, exists=live is not None)
+    changes = tuple(Change(step.part.value, step.what, _difference_of(step)) for step in steps)
+    if live is None and wanted.definition is None:
+        changes = ()  # without its definition the collection is not created, and nothing else can be
+    return Plan(collection, file, live is not None, changes, tuple(map(str, wanted.refused)))
 
 
 def _wanted(collection: str, message: CollectionMessage, app: Clients) -> WantedCollection:
@@ -108,83 +92,44 @@ def _wanted(collection: str, message: CollectionMessage, app: Clients) -> Wanted
         return with_planetary_computer(wanted, source, app.planetary_computer.mosaic_info(message.planetary_computer))
     definition = message.definition
     if definition is None:
-        definition = read_json(fetch(str(message.href), limit=_MAX_DEFINITION_BYTES))
+        try:
+            definition = read_json(fetch(str(message.href), limit=_MAX_DEFINITION_BYTES))
+        except ValueError:
+            definition = None
         if not isinstance(definition, dict):
-            raise BadContent("What the href leads to is not a STAC Collection.", code=ErrorCode.HREF_NOT_STAC)
+            raise CommandError(f"What {message.href} leads to is not a STAC Collection in JSON.")
     return wanted_collection(collection, message, definition)
 
 
-def _image(thumbnail: Thumbnail | None) -> Image | None:
-    if thumbnail is None:
-        return None
+def _with_image(wanted: WantedCollection) -> WantedCollection:
+    if wanted.thumbnail is None:
+        return wanted
+    try:
+        return replace(wanted, image=_image(wanted.thumbnail))
+    except (BadContent, CommandError) as error:
+        refusal = Refusal(Part.THUMBNAIL, Part.THUMBNAIL.value, error.message)
+        return replace(wanted, refused=(*wanted.refused, refusal))
+
+
+def _image(thumbnail: Thumbnail) -> Image:
     if thumbnail.data is not None:
         return decode_image(thumbnail.data)
     return image_of(fetch(str(thumbnail.href), limit=MAX_THUMBNAIL_BYTES))
 
 
-def _live_digest(collection: str, app: Clients) -> str:
-    content = app.geocatalog.get_thumbnail(collection)
-    return Image(content, "").digest if content else ""
+def _steps(wanted: WantedCollection, app: Clients, *, exists: bool) -> Iterator[Step]:
+    row = app.status.get_collection(wanted.collection) if exists and has_storage() else {}
+    fingerprints: dict[str, str] = json.loads(row.get("fingerprints") or "{}")
+    for part in Part:
+        live = read_part(part, wanted.collection, app.geocatalog) if exists else NOTHING[part]
+        fingerprint = fingerprints.get(part.value, "")
+        for step in part_steps(part, wanted, live, app.geocatalog, fingerprint=fingerprint):
+            is_creation = part is Part.DEFINITION and not exists
+            yield replace(step, what="create the collection", before=None) if is_creation else step
 
 
-def _all_of(wanted: WantedCollection) -> list[Change]:
-    """Lists everything that a collection that does not exist yet gets."""
-    changes = [Change(Part.DEFINITION.value, "create the collection")]
-    if wanted.partition_type:
-        scheme = wanted.partition_type.get("scheme")
-        changes.append(Change(Part.PARTITION_TYPE.value, f"set the partition type to {scheme}"))
-    if wanted.thumbnail:
-        changes.append(Change(Part.THUMBNAIL.value, "add the thumbnail"))
-    if wanted.tile_settings:
-        changes.append(Change(Part.TILE_SETTINGS.value, "set the tile settings"))
-    entries = {
-        Part.RENDER_OPTIONS: [entry["id"] for entry in wanted.render_options or ()],
-        Part.MOSAICS: [entry["id"] for entry in wanted.mosaics or ()],
-        Part.QUERYABLES: [entry.get("name") for entry in wanted.queryables or ()],
-    }
-    changes += [Change(part.value, f"add {name}") for part, names in entries.items() for name in names]
-    return changes
-
-
-class _Differences:
-    """Shows what a step changes, for parts that are there and differ."""
-
-    def __init__(self, wanted: WantedCollection, live: Mapping[str, Any], app: Clients) -> None:
-        self._wanted = wanted
-        self._live = live
-        self._app = app
-
-    def of(self, step: Step) -> tuple[str, ...]:
-        """Returns the difference of a step as a unified diff; empty where there is none to show."""
-        show = _SHOWN.get(step.part)
-        return show(self, step.what.removeprefix("replace ")) if show and not step.what.startswith("add ") else ()
-
-    def definition(self, _: str) -> tuple[str, ...]:
-        return difference(comparable(self._live), comparable(self._wanted.definition))
-
-    def tile_settings(self, _: str) -> tuple[str, ...]:
-        live = self._app.geocatalog.get_configuration(self._wanted.collection, "tile-settings") or {}
-        return difference(live, {**live, **(self._wanted.tile_settings or {})})
-
-    def render_option(self, key: str) -> tuple[str, ...]:
-        return self._entry("render-options", self._wanted.render_options, key)
-
-    def mosaic(self, key: str) -> tuple[str, ...]:
-        return self._entry("mosaics", self._wanted.mosaics, key)
-
-    def _entry(self, route: str, entries: list[dict[str, Any]] | None, key: str) -> tuple[str, ...]:
-        found = self._app.geocatalog.get_configuration(self._wanted.collection, route) or []
-        live: dict[str, Any] = next((entry for entry in found if str(entry.get("id")) == key), {})
-        wanted = next((entry for entry in entries or () if str(entry["id"]) == key), None)
-        return difference(live, {**live, **wanted}) if wanted else ()
-
-
-_SHOWN: dict[Part, Callable[[_Differences, str], tuple[str, ...]]] = {
-    Part.DEFINITION: _Differences.definition,
-    Part.TILE_SETTINGS: _Differences.tile_settings,
-    Part.RENDER_OPTIONS: _Differences.render_option,
-    Part.MOSAICS: _Differences.mosaic,
-}
+def _difference_of(step: Step) -> tuple[str, ...]:
+    return difference(step.before, step.after) if step.before is not None and step.after is not None else ()
 
 
 def difference(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, ...]:

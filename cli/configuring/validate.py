@@ -1,45 +1,46 @@
-"""`geocatalog validate`: checks configuration files offline, and names file, place and mend of each fault."""
+"""`geocatalog validate`: checks files offline, and names file, place and mend of each fault."""
 
-import difflib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
-
-from cli.configuring.files import ConfigurationFile
+from cli.configuring.collection_schema import collection_validator
+from cli.configuring.files import (
+    ENDINGS,
+    ConfigurationFile,
+    FileFault,
+    files_of,
+    is_companion,
+    load,
+    read_configuration,
+)
 from cli.configuring.sending import checked_message
 from cli.faults import CommandError
-from shared.collection_wanted import camel_case, wanted_collection
-from shared.config_names import ID_PATTERN, MAX_ID
+from cli.sending.documents import Kind, Unreadable
+from cli.sending.inputs import Input, read_input
+from shared.collection_shapes import Part
+from shared.collection_wanted import wanted_collection
 from shared.errors import IngestionError
+from shared.ids import check_collection_id, check_item_id
 from shared.images import decode_image
 from shared.messages import CollectionMessage
-from shared.stac_schema import bundled_schemas, schema_uri
+from shared.nearest import unknown_key
+from shared.settings import DEFAULT_PLANETARY_COMPUTER_URL
+from shared.stac_items import prepare_item
 
-# Microsoft.PlanetaryComputer models.stac.config.tsp.
-_RENDER_OPTION_KEYS = frozenset(
-    {"id", "name", "description", "type", "options", "vectorOptions", "minZoom", "legend", "conditions"}
-)
-_RENDER_TYPES = frozenset({"raster-tile", "vt-polygon", "vt-line"})
-_MOSAIC_KEYS = frozenset({"id", "name", "description", "cql"})
-_TILE_KEYS = frozenset({"minZoom", "maxItemsPerTile", "defaultLocation"})
-_QUERYABLE_KEYS = frozenset({"name", "definition", "data_type", "create_index"})
-_DATA_TYPES = frozenset({"string", "number", "boolean", "timestamp", "date"})
-_SCHEMES = frozenset({"none", "year", "month"})
-_MAX_ZOOM = 24
+# What holds STAC Items by its ending; a .json file may hold either.
+_ITEM_ENDINGS = frozenset({".geojson", ".ndjson", ".jsonl", ".geojsonl", ".geojsonseq"})
+_OF_ITEMS = frozenset({"Feature", "FeatureCollection"})
 
 
 @dataclass(frozen=True)
-class ConfigurationFault:
-    """One fault of a configuration.
+class FoundFault:
+    """One fault of a file.
 
     Attributes:
         file: the file.
-        place: where in it, such as `render_options.2.name`.
+        place: where in it, such as `render_options.2.name` or `line 3`.
         fault: what is wrong and how to mend it, in a sentence.
     """
 
@@ -48,222 +49,123 @@ class ConfigurationFault:
     fault: str
 
 
-def validate(files: list[ConfigurationFile]) -> list[ConfigurationFault]:
-    """Checks configurations, offline.
+@dataclass
+class Findings:
+    """What was checked and found.
+
+    Attributes:
+        files: how many files were checked.
+        configurations: how many collection configurations there were.
+        items: how many STAC Items there were.
+        faults: every fault, in the order of the files.
+        passed_over: files of folders that are neither.
+    """
+
+    files: int = 0
+    configurations: int = 0
+    items: int = 0
+    faults: list[FoundFault] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+
+
+def validate(paths: list[Path]) -> Findings:
+    """Checks collection configurations and STAC Items, offline.
 
     Args:
-        files: what to check.
+        paths: files, or folders to look through at any depth.
 
-    Returns:
-        Every fault, in the order of the files.
+    Raises:
+        CommandError: a path does not exist, or there is nothing to check.
     """
-    faults = [
-        ConfigurationFault(str(file.path), place, text) for file in files for place, text in _faults(file.message)
-    ]
-    return faults + list(_same_collection(files))
+    findings = Findings()
+    first: dict[str, Path] = {}
+    for path in paths:
+        for file in files_of(path, ENDINGS | _ITEM_ENDINGS):
+            findings.files += 1
+            try:
+                _check_file(file, findings, first, is_named=file == path)
+            except FileFault as fault:
+                findings.faults.append(FoundFault(str(fault.path), fault.place, fault.fault))
+    if not findings.configurations and not findings.items and not findings.faults:
+        raise CommandError(f"There is no collection configuration and no STAC Item in {', '.join(map(str, paths))}.")
+    return findings
 
 
-def _faults(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    known = {info.alias or name for name, info in CollectionMessage.model_fields.items()}
-    unknown = list(_unknown_keys(fields, known, ""))
-    yield from unknown
-    kept = {name: value for name, value in fields.items() if name in known}
+def _check_file(file: Path, findings: Findings, first: dict[str, Path], *, is_named: bool) -> None:
+    value = load(file) if file.suffix.lower() in ENDINGS else None
+    if value is None or isinstance(value, list) or (isinstance(value, dict) and value.get("type") in _OF_ITEMS):
+        _check_items(file, findings)
+        return
+    found = read_configuration(file, is_named=is_named)
+    if found is not None:
+        findings.configurations += 1
+        faults = [*_configuration_faults(found.message), *_same_collection(found, first)]
+        findings.faults += [FoundFault(str(file), place, fault) for place, fault in faults]
+    elif not is_companion(file, value):
+        findings.passed_over.append(str(file))
+
+
+# STAC Items
+
+
+def _check_items(file: Path, findings: Findings) -> None:
+    for read in read_input(Input(str(file))):
+        place = read.origin.removeprefix(str(file)).lstrip(":#")
+        if isinstance(read, Unreadable):
+            findings.faults.append(FoundFault(str(file), place, read.reason))
+            continue
+        findings.items += 1
+        if read.kind is not Kind.ITEM:
+            findings.faults.append(FoundFault(str(file), place, 'It is not a STAC Item: its type is not "Feature".'))
+            continue
+        findings.faults += [FoundFault(str(file), place, fault) for fault in _item_faults(read.body)]
+
+
+def _item_faults(item: dict[str, Any]) -> Iterator[str]:
     try:
-        collection, message = checked_message(kept)
+        item_id = check_item_id(item.get("id"))
+        # An item may get its collection from the message that sends it.
+        collection = check_collection_id(item.get("collection") or "any")
+    except IngestionError as error:
+        yield error.message
+        return
+    try:
+        prepare_item(item, collection=collection, planetary_computer_url=DEFAULT_PLANETARY_COMPUTER_URL)
+    except IngestionError as error:
+        yield f"Item {item_id}: {error.message}"
+
+
+# Collection configurations
+
+
+def _configuration_faults(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    known = {info.alias or name for name, info in CollectionMessage.model_fields.items()}
+    yield from ((name, unknown_key(name, known)) for name in fields if name not in known)
+    try:
+        collection, message = checked_message({name: value for name, value in fields.items() if name in known})
     except (IngestionError, CommandError) as error:
         yield "", error.message
         return
-    if message.definition is not None:
-        yield from _definition_faults(collection, message, message.definition)
-    yield from _thumbnail_faults(message)
-    yield from _entries("render_options", message.render_options, _RENDER_OPTION_KEYS, _render_option_faults)
-    yield from _entries("mosaics", message.mosaics, _MOSAIC_KEYS, _mosaic_faults)
-    for number, mosaic in enumerate((message.mosaic_info or {}).get("mosaics") or ()):
-        yield from ((f"mosaic_info.mosaics.{number}.{name}", text) for name, text in _mosaic_faults(mosaic))
-    yield from _tile_faults(message.tile_settings)
-    yield from _queryable_faults(message.queryables)
-    scheme = (message.partition_type or {}).get("scheme")
-    if message.partition_type is not None and scheme not in _SCHEMES:
-        yield "partition_type.scheme", f"It must be one of {_listed(_SCHEMES)}; not {scheme!r}."
-
-
-def _same_collection(files: list[ConfigurationFile]) -> Iterator[ConfigurationFault]:
-    first: dict[str, Path] = {}
-    for file in files:
-        try:
-            collection, _ = checked_message(file.message)
-        except (IngestionError, CommandError):
-            continue
-        if collection in first:
-            yield ConfigurationFault(
-                str(file.path), "collection", f"{first[collection]} configures {collection} too; keep one of them."
-            )
-        first.setdefault(collection, file.path)
-
-
-def _definition_faults(
-    collection: str, message: CollectionMessage, definition: Mapping[str, Any]
-) -> Iterator[tuple[str, str]]:
-    try:
-        wanted = wanted_collection(collection, message, definition)
-    except IngestionError as error:
-        yield "definition", error.message
-        return
-    for found in _collection_validator().iter_errors({"links": [], **wanted.definition}):
-        place = ".".join(["definition", *(str(part) for part in found.instance_path)])
-        yield place, f"It is not valid STAC: {found.message[:300]}."
-    if definition.get("assets") and "thumbnail" in definition["assets"] and message.thumbnail is None:
-        return
-    extra = sorted(definition.get("assets") or {})
-    if extra and message.thumbnail is None:
-        yield (
-            "definition.assets",
-            f"GeoCatalog takes no assets with a collection, so {', '.join(extra)} would be left out; remove them.",
-        )
-
-
-@cache
-def _collection_validator() -> jsonschema_rs.Validator:
-    schemas = bundled_schemas()
-    uri = schema_uri("collection.json")
-    schema = schemas[uri]
-    # Collections of any STAC 1 version are taken: the fields that are checked are the same.
-    for core in _objects(schema):
-        if isinstance(core.get("stac_version"), dict):
-            core["stac_version"] = {"type": "string", "pattern": r"^1\.\d+\.\d+"}
-    registry = jsonschema_rs.Registry(list(schemas.items()))
-    return jsonschema_rs.validator_for(schema, registry=registry, base_uri=uri, offline=True)
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON is any value
-    if isinstance(value, dict):
-        yield value
-        for inner in value.values():
-            yield from _objects(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _objects(inner)
-
-
-def _thumbnail_faults(message: CollectionMessage) -> Iterator[tuple[str, str]]:
+    wanted = wanted_collection(collection, message, message.definition or {})
+    for refusal in wanted.refused:
+        if refusal.part is not Part.DEFINITION or message.definition is not None:
+            yield refusal.place, refusal.why
+    if message.definition is not None and wanted.definition is not None:
+        for found in collection_validator().iter_errors({"links": [], **wanted.definition}):
+            place = ".".join(["definition", *(str(part) for part in found.instance_path)])
+            yield place, f"It is not valid STAC: {found.message[:300]}."
     if message.thumbnail is not None and message.thumbnail.data is not None:
         try:
             decode_image(message.thumbnail.data)
         except IngestionError as error:
-            yield "thumbnail", error.message
+            yield Part.THUMBNAIL.value, error.message
 
 
-# Lists of render options, mosaics and queryables
-
-
-def _entries(
-    part: str,
-    entries: list[dict[str, Any]] | None,
-    keys: frozenset[str],
-    check: Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]],
-) -> Iterator[tuple[str, str]]:
-    ids = Counter(str(entry["id"]) for entry in entries or () if entry.get("id"))
-    for number, entry in enumerate(entries or ()):
-        place = f"{part}.{number}"
-        camel = {**camel_case({name: value for name, value in entry.items() if name != "cql"})}
-        if "cql" in entry:
-            camel["cql"] = entry["cql"]
-        yield from _unknown_keys(camel, keys, f"{place}.")
-        given = entry.get("id")
-        if given is not None and not ID_PATTERN.fullmatch(str(given)):
-            rule = f"1 to {MAX_ID} of A-Z a-z 0-9 - _, not starting or ending in - or _"
-            yield f"{place}.id", f"GeoCatalog takes ids of {rule}; leave {given!r} out to have one made of the name."
-        if given is not None and ids[str(given)] > 1:
-            yield f"{place}.id", f"Two entries have the id {given!r}; give each its own, or leave them out."
-            ids[str(given)] = 1
-        if not given and not entry.get("name"):
-            yield place, "It has neither a name nor an id; give it a name."
-        yield from ((f"{place}.{name}", text) for name, text in check(camel))
-
-
-def _render_option_faults(option: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    kind = option.get("type", "raster-tile")
-    if kind not in _RENDER_TYPES:
-        yield "type", f"It must be one of {_listed(_RENDER_TYPES)}; not {kind!r}."
-    elif kind == "raster-tile" and not option.get("options"):
-        yield "options", "A raster-tile option needs options, such as assets=visual&asset_bidx=visual|1,2,3."
-    elif kind != "raster-tile" and not {"tilejsonKey", "sourceLayer"} <= (option.get("vectorOptions") or {}).keys():
-        yield "vectorOptions", f"A {kind} option needs vectorOptions with tilejsonKey and sourceLayer."
-    yield from _zoom_faults(option)
-
-
-def _mosaic_faults(mosaic: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    cql = mosaic.get("cql") or []
-    if not isinstance(cql, list):
-        yield "cql", "It must be a list of CQL2 expressions in JSON; put the expression in [ ]."
+def _same_collection(file: ConfigurationFile, first: dict[str, Path]) -> Iterator[tuple[str, str]]:
+    try:
+        collection, _ = checked_message(file.message)
+    except (IngestionError, CommandError):
         return
-    import cql2  # noqa: PLC0415 - only mosaics need it
-
-    for number, expression in enumerate(cql):
-        try:
-            cql2.Expr(_with_intervals(expression)).validate()
-        except Exception as error:  # noqa: BLE001 - the library raises plain Exceptions for what is no CQL2
-            detail = " ".join(str(error).split())[:200]
-            yield f"cql.{number}", f"It is not CQL2 in JSON: {detail}."
-
-
-def _with_intervals(expression: Any) -> Any:  # noqa: ANN401 - JSON is any value
-    """Writes a range of time that is a bare list as CQL2 wants it; the Planetary Computer has such, and they work."""
-    if isinstance(expression, list):
-        return [_with_intervals(inner) for inner in expression]
-    if not isinstance(expression, dict):
-        return expression
-    arguments = expression.get("args")
-    op = str(expression.get("op", ""))
-    if (op.startswith("t_") or op == "anyinteracts") and isinstance(arguments, list):
-        intervals = [{"interval": inner} if isinstance(inner, list) else inner for inner in arguments]
-        return {**expression, "args": intervals}
-    return {name: _with_intervals(inner) for name, inner in expression.items()}
-
-
-def _tile_faults(settings: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    if settings is None:
-        return
-    camel = camel_case(settings)
-    yield from _unknown_keys(camel, _TILE_KEYS, "tile_settings.")
-    yield from ((f"tile_settings.{name}", text) for name, text in _zoom_faults(camel))
-    most = camel.get("maxItemsPerTile")
-    if most is not None and (not isinstance(most, int) or most < 1):
-        yield "tile_settings.maxItemsPerTile", "It must be a whole number above 0."
-
-
-def _zoom_faults(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    zoom = entry.get("minZoom")
-    if zoom is not None and (not isinstance(zoom, int) or not 0 <= zoom <= _MAX_ZOOM):
-        yield "minZoom", f"It must be a whole number from 0 to {_MAX_ZOOM}; not {zoom!r}."
-
-
-def _queryable_faults(queryables: list[dict[str, Any]] | None) -> Iterator[tuple[str, str]]:
-    names = Counter(str(queryable.get("name")) for queryable in queryables or ())
-    for number, queryable in enumerate(queryables or ()):
-        place = f"queryables.{number}"
-        yield from _unknown_keys(queryable, _QUERYABLE_KEYS, f"{place}.")
-        name = queryable.get("name")
-        if not name:
-            yield f"{place}.name", "It is missing; give the item property, such as eo:cloud_cover."
-        elif names[str(name)] > 1:
-            yield f"{place}.name", f"{name!r} stands there twice; keep one."
-            names[str(name)] = 1
-        if not isinstance(queryable.get("definition"), dict):
-            yield f"{place}.definition", 'It is missing; give a JSON Schema, such as {"type": "number"}.'
-        kind = queryable.get("data_type", "string")
-        if kind not in _DATA_TYPES:
-            yield f"{place}.data_type", f"It must be one of {_listed(_DATA_TYPES)}; not {kind!r}."
-
-
-def _unknown_keys(fields: Mapping[str, Any], known: Iterable[str], prefix: str) -> Iterator[tuple[str, str]]:
-    names = sorted(known)
-    for key in fields:
-        if key not in names:
-            near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}."
-            yield f"{prefix}{key}", f"There is no such key; {hint}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
+    if collection in first:
+        yield "collection", f"{first[collection]} configures {collection} too; keep one of them."
+    first.setdefault(collection, file.path)

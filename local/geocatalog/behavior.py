@@ -69,6 +69,7 @@ class Decisions(_Strict):
     unknown_collection: Literal[404, "operation"] = 404
     bad_batch_member: BadBatchMember = BadBatchMember.FAILED
     default_mosaic: bool = False
+    rewritten_configuration: bool = False
 
 
 class Settings(_Strict):

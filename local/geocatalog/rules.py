@@ -16,9 +16,9 @@ MAX_ASSET_KEY_CHARACTERS = 255
 # No limit is published for a batch; 10,000 is the figure of the draft limits page.
 MAX_BATCH_ITEMS = 10_000
 
-_ITEM_NAME = re.compile(r"[A-Za-z0-9\-_+,().;]+")
+_ITEM_NAME = re.compile(r"[A-Za-z0-9\-_+,().]+")
 _ABSOLUTE_URL = re.compile(r"(?i)https?://[^\s/?#]+([/?#]|\Z)")
-_COLLECTION_NAME = re.compile(r"[A-Za-z0-9\-_.;]+")
+_COLLECTION_NAME = re.compile(r"[A-Za-z0-9\-_.]+")
 
 _GEOMETRY_TYPES = frozenset(
     {
@@ -74,7 +74,7 @@ def check_item(item: dict[str, Any], collection_id: str, size: int) -> None:
 
 def _check_names(item: dict[str, Any], collection_id: str) -> None:
     if not _ITEM_NAME.fullmatch(item["id"]) or len(item["id"]) > MAX_ITEM_ID_CHARACTERS:
-        raise _invalid(item, "the id may hold A-Z a-z 0-9 - _ + , ( ) . ; only, and be shorter than 150 characters")
+        raise _invalid(item, "the id may hold A-Z a-z 0-9 - _ + , ( ) . only, and be shorter than 150 characters")
     if item.get("collection", collection_id) != collection_id:
         raise _invalid(item, f"the field 'collection' must be '{collection_id}'")
 
@@ -142,7 +142,7 @@ def _check_assets(item: dict[str, Any], _collection_id: str) -> None:
         if not _ITEM_NAME.fullmatch(key) or len(key) > MAX_ASSET_KEY_CHARACTERS:
             raise _invalid(
                 item,
-                f"the asset key '{key[:60]}' may hold A-Z a-z 0-9 - _ + , ( ) . ; only, and be shorter than "
+                f"the asset key '{key[:60]}' may hold A-Z a-z 0-9 - _ + , ( ) . only, and be shorter than "
                 "256 characters",
             )
         if not isinstance(asset, dict) or not isinstance(asset.get("href"), str):
@@ -200,7 +200,7 @@ def _is_text(value: object) -> bool:
 
 
 _COLLECTION_FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
-    "id": (_is_name, "made of A-Z a-z 0-9 - _ . ;"),
+    "id": (_is_name, "made of A-Z a-z 0-9 - _ ."),
     "type": (lambda value: value == "Collection", "'Collection'"),
     "stac_version": (_is_text, "a string"),
     "description": (_is_text, "a string that is not empty"),

@@ -104,8 +104,10 @@ def _column(name: str) -> str:
         return "starts"
     if name == "end_datetime":
         return "ends"
-    path = "$.properties." + json.dumps(name, ensure_ascii=False)
-    return f"json_extract(document, '{path.replace(chr(39), chr(39) * 2)}')"
+    # A name with dots is that of one property, or leads into one.
+    names = {name: None, name.replace(".", '"."'): None}
+    values = ", ".join(f"""json_extract(document, '$.properties."{one.replace("'", "''")}"')""" for one in names)
+    return f"coalesce({values})" if len(names) > 1 else values
 
 
 def _narrow(parameters: SearchParameters) -> tuple[list[str], list[object]]:
@@ -295,32 +297,46 @@ def show_fields(item: dict[str, Any], fields: Fields | None) -> dict[str, Any]:
     shown = item if not include else _pick(item, include | _ALWAYS_SHOWN)
     for name in fields.exclude:
         if name not in include and name not in _ALWAYS_SHOWN:
-            shown = _without(shown, name.split("."))
+            shown = _without(shown, _path_to(name, shown))
     return shown
 
 
 def _pick(item: dict[str, Any], names: set[str]) -> dict[str, Any]:
     picked: dict[str, Any] = {}
-    for name in names:
-        head, _, rest = name.partition(".")
-        value = item.get(head)
-        if head not in item:
-            # Names of properties may stand without their prefix.
-            if name in item.get("properties", {}):
-                picked.setdefault("properties", {})[name] = item["properties"][name]
-        elif not rest:
-            picked[head] = value
-        elif isinstance(value, dict) and rest in value:
-            present = picked.get(head)
-            picked[head] = {**(present if isinstance(present, dict) else {}), rest: value[rest]}
+    for name in sorted(names):  # what holds another comes before it
+        # Names of properties may stand without their prefix.
+        path = _path_to(name, item) or _path_to(f"properties.{name}", item)
+        if path:
+            _copy(path, item, picked)
     return picked
 
 
-def _without(item: dict[str, Any], path: list[str]) -> dict[str, Any]:
+def _path_to(name: str, value: object) -> list[str]:
+    """Give the keys that lead to a dotted name, of which one may hold dots itself; none where it is not there."""
+    if not isinstance(value, dict):
+        return []
+    if name in value:
+        return [name]
+    for end in (place for place, letter in enumerate(name) if letter == "."):
+        rest = _path_to(name[end + 1 :], value.get(name[:end]))
+        if rest:
+            return [name[:end], *rest]
+    return []
+
+
+def _copy(path: list[str], source: dict[str, Any], target: dict[str, Any]) -> None:
     head, *rest = path
-    if head not in item:
+    if rest:
+        target[head] = dict(target.get(head, {}))
+        _copy(rest, source[head], target[head])
+    else:
+        target[head] = source[head]
+
+
+def _without(item: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    if not path:
         return item
-    if not rest:
-        return {key: value for key, value in item.items() if key != head}
-    inner = item[head]
-    return {**item, head: _without(inner, [".".join(rest)])} if isinstance(inner, dict) else item
+    head, *rest = path
+    if rest:
+        return {**item, head: _without(item[head], rest)}
+    return {key: value for key, value in item.items() if key != head}

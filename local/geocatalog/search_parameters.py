@@ -260,7 +260,7 @@ def _filter(body: dict[str, Any]) -> str | dict[str, Any] | None:
     value = body.get("filter")
     if value is None:
         return None
-    language = body.get("filter-lang") or ("cql2-text" if isinstance(value, str) else "cql2-json")
+    language = body.get("filter-lang") or "cql2-json"
     if language not in _FILTER_LANGUAGES:
         raise bad_request(f"The field 'filter-lang' must be one of {', '.join(_FILTER_LANGUAGES)}.")
     if not isinstance(value, str if language == "cql2-text" else dict):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.cli.command import Cli, run
-from tests.running_stack import RunningStack, small_collection
+from tests.data.configurations import as_planetary_computer_files
+from tests.running_stack import RunningStack, small_collection, small_item
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -66,6 +67,30 @@ def test_applied_exported_and_applied_again_without_a_write(
     assert writes(stack) == []
 
 
+def test_the_files_of_the_planetary_computer_applied_exported_and_applied_again_without_a_write(
+    cli: Cli, stack: RunningStack, tmp_path: Path
+) -> None:
+    message = as_planetary_computer_files("of-the-planetary-computer")
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "collection.json").write_text(json.dumps(message.pop("definition")))
+    (folder / "config.json").write_text(json.dumps(message))
+    assert cli.json("validate", str(folder)) == {
+        "valid": True, "files": 2, "configurations": 1, "items": 0, "faults": [], "passed_over": [],
+    }  # fmt: skip
+    parts = cli.json("apply", str(folder))["collections"][0]["parts"]
+    applied = {part for part, record in parts.items() if record["state"] == "applied"}
+    assert applied == {"definition", "tile_settings", "render_options", "mosaics"}
+    assert cli.json("plan", "--prune", str(folder))["changes"] == 0
+    cli.ok("diff", "--prune", str(folder))
+    assert "of-the-planetary-computer.json" in cli.ok("export", "--all", str(tmp_path / "all"))
+    file = tmp_path / "all" / "of-the-planetary-computer.json"
+    stack.catalog("POST", "/_emulator/reset")
+    for path in (folder, file):
+        assert cli.json("apply", "--prune", str(path))["collections"][0]["outcome"] == "applied"
+    assert writes(stack) == []
+
+
 def test_drift_is_shown_as_a_difference_and_mended(cli: Cli, stack: RunningStack, configuration: Path) -> None:
     collection = json.loads(configuration.read_text())["definition"]["id"]
     cli.ok("apply", str(configuration))
@@ -89,6 +114,8 @@ def test_a_refused_part_fails_the_command_and_not_the_others(cli: Cli, configura
     states = {part: record["state"] for part, record in applied["parts"].items()}
     assert states["thumbnail"] == "refused"
     assert states["render_options"] == "applied"
+    assert cli.json("show", applied["collection"])["parts"] == applied["parts"]
+    assert "! thumbnail: refused — The thumbnail is not a PNG" in cli.ok("show", applied["collection"])
 
 
 def test_a_rejected_message_is_told(cli: Cli, tmp_path: Path) -> None:
@@ -101,6 +128,18 @@ def test_a_rejected_message_is_told(cli: Cli, tmp_path: Path) -> None:
 
 def test_no_wait(cli: Cli, configuration: Path) -> None:
     assert cli.json("apply", "--no-wait", str(configuration))["collections"][0]["outcome"] == "sent"
+
+
+def test_files_that_name_the_schema_for_editors(cli: Cli, tmp_path: Path) -> None:
+    schema = "https://example.com/collections.schema.json"
+    message = {"$schema": schema, "definition": small_collection("editors-json")}
+    (tmp_path / "a.json").write_text(json.dumps(message))
+    (tmp_path / "b.yaml").write_text(
+        f"# yaml-language-server: $schema={schema}\ndefinition: {json.dumps(small_collection('editors-yaml'))}\n"
+    )
+    assert cli.json("validate", str(tmp_path))["configurations"] == 2
+    outcomes = {one["collection"]: one["outcome"] for one in cli.json("apply", str(tmp_path))["collections"]}
+    assert outcomes == {"editors-json": "applied", "editors-yaml": "applied"}
 
 
 FAULTY = """
@@ -135,12 +174,44 @@ def test_validate_names_place_and_mend_of_each_fault(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_validate_checks_items_too_and_names_line_and_entry(tmp_path: Path) -> None:
+    good = small_item("scenes", "good")
+    bad = small_item("scenes", "bad") | {"assets": {"a": {"href": "relative.tif"}}}
+    (tmp_path / "item.json").write_text(json.dumps(good))
+    (tmp_path / "many.json").write_text(json.dumps({"type": "FeatureCollection", "features": [good, bad]}))
+    (tmp_path / "lines.ndjson").write_text(f"{json.dumps(good)}\n{json.dumps(bad)}\nnonsense\n")
+    (tmp_path / "other.json").write_text('{"hello": "world"}')
+    (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "broken.yaml").write_text("collection: a\nmosaics: [\n")
+    (tmp_path / "latin.json").write_bytes('{"planetary_computer": "é"}'.encode("latin-1"))
+    for name in ("one.yaml", "two.yaml"):
+        (tmp_path / name).write_text("planetary_computer: naip\n")
+    done = run("validate", str(tmp_path), "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["items"], found["configurations"]) == (1, 5, 2)
+    assert found["passed_over"] == [str(tmp_path / "other.json")]
+    faults = {(Path(fault["file"]).name, fault["place"]): fault["fault"] for fault in found["faults"]}
+    for place, words in {
+        ("many.json", "2"): "not an absolute",
+        ("lines.ndjson", "2"): "not an absolute",
+        ("lines.ndjson", "3"): "not a JSON object",
+        ("empty.yaml", ""): "It is empty",
+        ("broken.yaml", "line 3"): "It is not YAML",
+        ("latin.json", ""): "It is not JSON",
+        ("two.yaml", "collection"): "one.yaml configures naip too",
+    }.items():
+        assert words in faults.pop(place)
+    assert faults == {}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("a.json", "{", "not JSON"),
         ("a.yaml", "a: [", "not YAML"),
         ("a.yaml", "- a", "holds no object"),
+        ("a.yaml", "planetary_computer: x\nthumbnail: 2024-02-30", "not YAML"),
+        ("a.yaml", "planetary_computer: x\nmosaic: []", "did you mean mosaics"),
         ("a.yaml", "planetary_computer: x\nthumbnail: gone.png", "no such file beside it"),
         ("a.yaml", "planetary_computer: x\ndefinition: {id: y}", "exactly one"),
         ("a.yaml", "href: https://example.com/c.json", "say under collection"),

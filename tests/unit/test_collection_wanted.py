@@ -2,13 +2,8 @@ from typing import Any
 
 import pytest
 
-from shared.collection_wanted import (
-    WantedCollection,
-    camel_case,
-    clean_definition,
-    wanted_collection,
-    with_planetary_computer,
-)
+from shared.collection_shapes import Part, in_service_spelling
+from shared.collection_wanted import WantedCollection, clean_definition, wanted_collection, with_planetary_computer
 from shared.errors import BadContent, ErrorCode
 from shared.messages import CollectionMessage, parse_message
 from tests.data.documents import collection
@@ -171,12 +166,61 @@ def test_a_thumbnail_of_the_message_is_not_trusted() -> None:
 
 @pytest.mark.parametrize(
     "info",
-    [{"mosaics": "x"}, {"mosaics": ["x"]}, {"renderOptions": {"name": "x"}}, {"render_options": [None]}],
+    [{"mosaics": "x"}, {"mosaics": ["x"]}, {"renderOptions": {"name": "x"}}, {"render_options": [3]}],
 )
 def test_mosaic_info_of_another_shape_is_refused(info: dict[str, Any]) -> None:
-    with pytest.raises(BadContent, match="not a list of objects"):
-        wanted(mosaic_info=info)
+    found = wanted(mosaic_info=info)
+
+    assert [str(refusal).startswith("mosaic_info.") for refusal in found.refused] == [True]
+    assert "It is not" in found.refused[0].why
 
 
-def test_camel_case_reaches_every_level() -> None:
-    assert camel_case({"a_b": [{"c_d": {"e_f": "g_h"}}]}) == {"aB": [{"cD": {"eF": "g_h"}}]}
+def test_what_the_planetary_computer_has_besides_is_left_out() -> None:
+    found = wanted(mosaic_info={"mosaics": [{"name": "All", "cql": [], "rank": 1}], "animation_hint": {}})
+
+    assert found.mosaics == [{"name": "All", "cql": [], "id": "all"}]
+    assert found.refused == ()
+
+
+def test_no_entries_are_something_else_than_none() -> None:
+    assert wanted(mosaics=[]).mosaics == []
+    assert wanted(**CONFIG, mosaics=[]).mosaics == []
+    assert wanted().mosaics is None
+
+
+@pytest.mark.parametrize(
+    ("definition", "refused"),
+    [
+        ({"assets": {"a": {}}}, True),
+        ({"assets": {"thumbnail": {}}}, True),
+        ({"assets": {"a": {}}, "msft:container": "c"}, False),
+        ({"assets": {"a": {}}, "msft:_created": "2024-01-01T00:00:00Z"}, False),
+        ({"assets": {}}, False),
+    ],
+)
+def test_own_assets_are_refused_and_those_of_a_service_dropped(definition: dict[str, Any], refused: bool) -> None:
+    found = wanted(collection(**definition))
+
+    assert bool(found.refusals(Part.DEFINITION)) is refused
+    assert found.definition == collection()
+
+
+def test_the_service_spelling_reaches_every_level_but_not_the_names_of_others() -> None:
+    option = {
+        "min_zoom": 3,
+        "description": None,
+        "vector_options": {"source_layer": "a_b", "filter": ["all_of", {"some_key": 1}]},
+        "legend": {"trim_start": 1, "labels": ["no_data"]},
+        "conditions": [{"property": "a_b", "value": {"c_d": 1}}],
+    }
+
+    assert in_service_spelling(Part.RENDER_OPTIONS, option) == {
+        "minZoom": 3,
+        "vectorOptions": {"sourceLayer": "a_b", "filter": ["all_of", {"some_key": 1}]},
+        "legend": {"trimStart": 1, "labels": ["no_data"]},
+        "conditions": [{"property": "a_b", "value": {"c_d": 1}}],
+    }
+    assert in_service_spelling(Part.QUERYABLES, {"dataType": "date", "createIndex": True}) == {
+        "data_type": "date",
+        "create_index": True,
+    }

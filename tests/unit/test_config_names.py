@@ -1,14 +1,18 @@
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config_names import ID_PATTERN, MAX_MOSAIC_NAME, MAX_RENDER_OPTION_NAME, slug, with_ids
-from shared.errors import BadContent
+from shared.collection_shapes import MAX_ID
+from shared.config_names import MAX_MOSAIC_NAME, MAX_RENDER_OPTION_NAME, slug, with_ids
 
+# The service's own pattern (models.stac.config.tsp), with the length beside it.
+ID_PATTERN = re.compile(r"^(?!\-|_)[a-zA-Z0-9_-]*(?<!\-|_)$")
 NAMES = (
     st.text(max_size=60)
+    | st.text("日本語の名前 مرحبا🌍 \u200f\u0301", max_size=60)
     | st.text("ab -_.,", max_size=60)
     | st.sampled_from(["Natural color", "Natural-Color", "natural color", "x" * 60, "x" * 61, "", " ", "…"])
 )
@@ -30,7 +34,7 @@ def named(entries: list[dict[str, Any]], longest: int = MAX_MOSAIC_NAME) -> list
 def test_ids_are_valid_and_unique(longest: int, entries: list[dict[str, Any]]) -> None:
     ids = [entry["id"] for entry in named(entries, longest)]
 
-    assert all(ID_PATTERN.fullmatch(one) for one in ids)
+    assert all(ID_PATTERN.fullmatch(one) and 1 <= len(one) <= MAX_ID for one in ids)
     assert len(set(ids)) == len(ids)
 
 
@@ -98,9 +102,48 @@ def test_given_ids_are_kept_and_not_given_to_others() -> None:
     assert made[0]["id"].startswith("true-color-")
 
 
-def test_an_id_that_stands_twice_is_refused() -> None:
-    with pytest.raises(BadContent, match="have the id 'a'"):
-        named([{"id": "a", "name": "x"}, {"id": "a", "name": "y"}])
+@LIMITS
+@given(entries=ENTRIES, data=st.data())
+def test_the_order_of_entries_changes_neither_ids_nor_names(
+    longest: int, entries: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    shuffled = data.draw(st.permutations(entries))
+
+    def made(some: list[dict[str, Any]]) -> set[str]:
+        return {f"{one['id']}|{one['name']}|{one.get('options')}" for one in named(some, longest)}
+
+    assert made(shuffled) == made(entries)
+
+
+def test_an_option_that_is_changed_keeps_its_id() -> None:
+    long = "A name that is far too long for what GeoCatalog takes"
+
+    assert named([{"name": long, "options": "a"}])[0]["id"] == named([{"name": long, "options": "b"}])[0]["id"]
+
+
+@pytest.mark.parametrize(
+    ("full", "short"),
+    [
+        # Told apart by the end that is kept, or by what is kept of the middle.
+        (
+            ["Soil depth estimate of the layer, 0-5 cm (mm)", "Soil depth estimate of the layer, 5-20 cm (mm)"],
+            ["Soil depth estimate of the layer, 0-5 c…", "Soil depth estimate of the layer, 5-20…"],
+        ),
+        (
+            ["Range-weighted rarity of species, for vertebrates", "Range-weighted rarity of species, for pollinators"],
+            ["Range-weighted rarity of species, for v…", "Range-weighted rarity of species, for p…"],
+        ),
+        (
+            [
+                "Range-weighted rarity of all known species, vertebrates",
+                "Range-weighted rarity of all known species, fish",
+            ],
+            ["Range-weighted rari…species, vertebrates", "Range-weighted rari…known species, fish"],
+        ),
+    ],
+)
+def test_shortened_names_are_told_apart_by_words(full: list[str], short: list[str]) -> None:
+    assert [made["name"] for made in named([{"name": name} for name in full], MAX_RENDER_OPTION_NAME)] == short
 
 
 def test_equal_entries_are_one() -> None:

@@ -24,6 +24,7 @@ from local.geocatalog.errors import (
 )
 from local.geocatalog.operations import Operation, OperationType
 from local.geocatalog.responses import json_response, origin_of
+from local.geocatalog.rewriting import rewritten_collection
 from local.geocatalog.rules import check_collection, check_same_id
 from local.geocatalog.signing import parse_minutes, parse_sign
 
@@ -31,6 +32,8 @@ from local.geocatalog.signing import parse_minutes, parse_sign
 async def _show(request: Request, collections: list[Collection]) -> list[dict[str, object]]:
     catalog = catalog_of(request)
     documents = [collection.to_dict(origin_of(request)) for collection in collections]
+    if catalog.behavior.settings.decisions.rewritten_configuration:
+        documents = [rewritten_collection(document) for document in documents]
     minutes = parse_minutes(request.query_params.get("duration"))
     if parse_sign(request.query_params.get("sign")):
         await catalog.signer.sign_assets(documents, [collection.id for collection in collections], minutes)

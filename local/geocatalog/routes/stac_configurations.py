@@ -1,5 +1,8 @@
 """Routes of a collection's configuration."""
 
+from collections.abc import Callable
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,6 +24,7 @@ from local.geocatalog.configurations import (
 from local.geocatalog.errors import RequestError, RequestErrorCode, bad_request, not_found
 from local.geocatalog.queryables import queryables_schema
 from local.geocatalog.responses import json_response
+from local.geocatalog.rewriting import rewritten_entry, rewritten_queryables, rewritten_tile_settings
 from local.geocatalog.versions import PREVIEW, api_version
 
 _BASE = "/stac/collections/{cid}"
@@ -28,6 +32,12 @@ _BASE = "/stac/collections/{cid}"
 
 def _collection(request: Request) -> Collection:
     return catalog_of(request).collections.get(request.path_params["cid"])
+
+
+def _shown(
+    request: Request, value: dict[str, Any], rewritten: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    return rewritten(value) if catalog_of(request).behavior.settings.decisions.rewritten_configuration else value
 
 
 def _creates(request: Request) -> bool:
@@ -42,7 +52,8 @@ async def get_configuration(request: Request) -> Response:
 
 def _object_routes(kind: Kind, name: str) -> list[Route]:
     async def list_all(request: Request) -> Response:
-        return json_response([*kind.store(_collection(request).configuration).values()])
+        entries = kind.store(_collection(request).configuration).values()
+        return json_response([_shown(request, entry, rewritten_entry) for entry in entries])
 
     async def add(request: Request) -> Response:
         collection = _collection(request)
@@ -82,7 +93,8 @@ def _object_routes(kind: Kind, name: str) -> list[Route]:
 
 async def get_tile_settings(request: Request) -> Response:
     """Serve `GET .../configurations/tile-settings`."""
-    return json_response(_collection(request).configuration.tile_settings)
+    settings = _collection(request).configuration.tile_settings
+    return json_response(_shown(request, settings, rewritten_tile_settings))
 
 
 async def replace_tile_settings(request: Request) -> Response:
@@ -114,7 +126,7 @@ async def replace_partition_type(request: Request) -> Response:
 async def get_queryables(request: Request) -> Response:
     """Serve `GET .../queryables`."""
     schema = queryables_schema(request, _collection(request).configuration.queryables)
-    return json_response(schema, media_type="application/schema+json")
+    return json_response(_shown(request, schema, rewritten_queryables), media_type="application/schema+json")
 
 
 async def add_queryables(request: Request) -> Response:
