@@ -1,5 +1,6 @@
 """Connects a command to the ingestion storage and the GeoCatalog, asking for no more settings than it needs."""
 
+import logging
 import os
 from typing import Any
 
@@ -41,12 +42,20 @@ def connect(*, needs_geocatalog: bool = True, needs_storage: bool = True) -> Cli
     Raises:
         SettingsError: a setting that is needed is missing, or one is malformed; the message names all of them.
     """
+    # What azure-identity would write to standard error is told by the command, in its own sentence.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
+    environment = settings_environment(needs_geocatalog=needs_geocatalog, needs_storage=needs_storage)
+    return build_clients(read_settings(environment), credential=LateCredential())
+
+
+def settings_environment(*, needs_geocatalog: bool = True, needs_storage: bool = True) -> dict[str, str]:
+    """Returns the environment, with a stand-in for each setting that is not given and not needed."""
     environment = dict(os.environ)
     if not needs_geocatalog and not has_geocatalog():
         environment |= _NO_GEOCATALOG
     if not needs_storage and not has_storage():
         environment |= _NO_STORAGE
-    return build_clients(read_settings(environment), credential=LateCredential())
+    return environment
 
 
 def has_geocatalog() -> bool:

@@ -2,16 +2,13 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 from cli.rows.rejections import rejections
 from cli.waiting import wait_for
 from shared.clients import Clients
-from shared.errors import IngestionError
 from shared.ids import check_collection_id, check_item_id
 from shared.messages import QueueName
-from shared.operations import read_outcome
-from shared.status_rows import ITEM_PREFIX, TERMINAL, ItemStatus, OperationKind
+from shared.status_rows import ITEM_PREFIX, TERMINAL, ItemStatus
 
 # Up to so many rows are read one by one; above, one query over the collection is quicker.
 _FEW = 20
@@ -106,40 +103,19 @@ def delete_collection(collection: str, app: Clients, *, waits: bool, seconds: fl
     """
     check_collection_id(collection)
     mark = uuid.uuid4().hex
-    before = app.status.get_collection(collection).get("deleted_at")
     sent_at = app.now()
     app.queues.send(QueueName.DELETIONS, {"collection": collection, "confirm": collection, "correlation_id": mark})
     if not waits:
         return None
-    seen: set[str] = set()
 
     def look() -> str | None:
-        open_now = {
-            operation.operation_id
-            for operation in app.status.open_operations(collection)
-            if operation.kind is OperationKind.DELETE_COLLECTION and operation.correlation_id == mark
-        }
-        ended = seen - open_now
-        seen.update(open_now)
-        if app.status.get_collection(collection).get("deleted_at") != before:
-            return ""
-        if ended:
-            return _why(ended.pop(), app)
+        row = app.status.get_collection(collection)
+        if row.get("deletion_correlation_id") == mark:
+            code, said = row.get("deletion_error_code"), row.get("deletion_error_message")
+            return f"GeoCatalog did not delete the collection: {code} {said or ''}".rstrip() if code else ""
         return rejections(QueueName.DELETIONS, [mark], app, since=sent_at).get(mark)
 
     found = wait_for(look, what=f"the deletion of {collection}", seconds=seconds)
     if found is None:
         return f"Not done within {seconds:.0f} s; it goes on by itself. Is the app running? See geocatalog status."
     return found or None
-
-
-def _why(operation_id: str, app: Clients) -> str:
-    reason: Any = None
-    try:
-        operation = app.geocatalog.get_operation(operation_id)
-        reason = read_outcome(operation).message if operation else None
-    except IngestionError as error:
-        reason = error.message
-    return (
-        f"GeoCatalog did not delete the collection: {reason or 'it gave no reason'} Look at operation {operation_id}."
-    )

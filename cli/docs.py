@@ -85,6 +85,9 @@ def _row(param: Any) -> str:  # noqa: ANN401
 
 
 def _metavar(param: Any) -> str:  # noqa: ANN401
+    if param.param_type_name == "argument":
+        name = str(param.metavar or param.name.upper()).strip("[].")
+        return (name if param.required else f"[{name}]") + ("..." if param.nargs == -1 else "")
     if param.metavar:
         return str(param.metavar)
     annotation = param.type_descriptor.annotation
@@ -113,8 +116,10 @@ JSON_FIELDS: dict[str, str] = {
         "`sent`, `by_collection`, `references`, `collections`, `skipped`, `refused`, `reasons` (`origin`, `reason`, "
         "`what`), `warnings`, `correlation_id`, `dry_run`, `interrupted`, `complete`"
     ),
-    "validate": "`valid`, `files`, `faults` (`file`, `place`, `fault`)",
-    "plan, diff": "`collections` (`collection`, `file`, `exists`, `changes`: `part`, `what`, `lines`), `changes`",
+    "validate": "`valid`, `files`, `configurations`, `items`, `faults` (`file`, `place`, `fault`), `passed_over`",
+    "plan, diff": (
+        "`collections` (`collection`, `file`, `exists`, `changes`: `part`, `what`, `lines`; `refused`), `changes`"
+    ),
     "apply": (
         "`collections` (`collection`, `file`, `outcome`: `applied`, `refused`, `rejected`, `sent` or `waiting`, "
         "`parts`, `reason`)"
@@ -131,6 +136,8 @@ JSON_FIELDS: dict[str, str] = {
         "`datetime`, `bbox`), `next_offset`"
     ),
     "show": "those of an item, and `history`, `of_deleted_collection`, `meaning`, `remedy`, `operation`",
+    "show COLLECTION": "`collection`, `created_at`, `configured_at`, `deleted_at`, `correlation_id`, `parts` "
+    "(by part: `state`, `detail`), `deletion_error`",
     "failures": (
         "`items` (those of an item, and `remedy`), `deadletters` (`queue`, `key`, `error_code`, `reason`, `remedy`, "
         "`count`, `first_seen`, `last_seen`)"
@@ -143,8 +150,9 @@ JSON_FIELDS: dict[str, str] = {
     "cancel": "`operations` (`operation_id`, `is_asked`, `reason`), `dry_run`",
     "report": "`output`, `items`",
     "sources": (
-        "`sources` (`container_url`, `kind`, `source_id`, `expires_at`, `renewed_at`, `error_code`, "
-        "`error_message`, `seconds_left`)"
+        "`sources` (`container_url`, `kind`, `source_id`, `expires_at`, `renewed_at`, `checked_at`, `error_code`, "
+        "`error_message`, `seconds_left`, `is_managed`, `open_operations`), `faults` (of INGESTION_SOURCES), `unread` "
+        "(why those of others are not there), `is_partial`"
     ),
     "sources add": "`container_url`, `source`",
     "sources remove": "`container_url`, `removed`",

@@ -60,8 +60,16 @@ def _comes_from(error: BaseException, package: str) -> bool:
 def _of_the_app(error: BaseException) -> str | None:
     message = getattr(error, "message", None)
     if isinstance(message, str):
-        return message
+        # On one line: the words of an identity library come on many.
+        return " ".join([*message.split(), _NEXT_STEPS.get(str(getattr(error, "code", "")), "")]).strip()
     return "The rows changed while they were read; run the command again." if str(error) == "" else None
+
+
+# By the error's code: what a person at this command can do, where the app's own words are for the app.
+_NEXT_STEPS = {
+    "Unauthenticated": "Here: sign in again, for example with `az login`.",
+    "Forbidden": "Here: your login may lack the role; `geocatalog doctor` tells.",
+}
 
 
 def _of_azure(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """The `geocatalog` command: for producers who send items, and for operators who look after the ingestion."""
 
+import io
 import os
 import sys
 import traceback
@@ -34,6 +35,7 @@ def _show_version(*, wanted: bool) -> None:
 
 @app.callback()
 def common(
+    context: typer.Context,
     *,
     env_file: Annotated[
         Path | None, typer.Option("--env-file", help="File of settings, NAME=value. Default: .local/env.")
@@ -50,7 +52,9 @@ def common(
     Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted.
     """
     del debug, version  # main and the callback have looked at them
-    load_environment(env_file)
+    # A stack that is started takes nothing from one that runs, such as its identity; what is named is taken.
+    if env_file or context.invoked_subcommand != "local":
+        load_environment(env_file)
 
 
 SENDING, FOLLOWING, COLLECTIONS, CATALOG, OPERATING = "Send", "Follow", "Collections", "GeoCatalog", "Operate"
@@ -84,11 +88,13 @@ def main() -> None:
     # Taken wherever it stands, also after the command, where people put it when something has failed.
     arguments = [argument for argument in sys.argv[1:] if argument != DEBUG]
     is_debug = len(arguments) < len(sys.argv) - 1
+    # A file's name may hold what the terminal or UTF-8 cannot write; in JSON the escape means the same character.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(args=arguments, prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
-        _tell("Interrupted.")
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has gone, such as `head`; what is still to be written goes nowhere.
@@ -96,6 +102,8 @@ def main() -> None:
         code = ExitCode.FAILED
     except Exception as error:  # noqa: BLE001 - the last place where an error can be explained
         code = _explain(error, is_debug=is_debug)
+    if code == ExitCode.INTERRUPTED:  # typer makes an exit of most of them
+        _tell("Interrupted.")
     sys.exit(code if isinstance(code, int) else ExitCode.DONE)
 
 

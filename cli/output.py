@@ -5,32 +5,29 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, Self
 
 from shared.clock import format_timestamp
+
+if TYPE_CHECKING:  # rich is slow to import, and what a program reads does without it
+    from rich.console import Console
+    from rich.progress import Progress
 
 # Not a terminal: nothing is cut to a width, so that a program can read what a person would.
 _ENDLESS = 10_000
 
 
-def console() -> Console:
+def console() -> "Console":
     """Returns the console of standard output."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+
     return Console(width=None if sys.stdout.isatty() else _ENDLESS, soft_wrap=not sys.stdout.isatty(), highlight=False)
 
 
-def error_console() -> Console:
+def error_console() -> "Console":
     """Returns the console of standard error."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+
     return Console(stderr=True, highlight=False)
 
 
@@ -65,6 +62,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
         rows: what stands below them; None is shown as nothing.
         title: a heading above it.
     """
+    from rich.table import Table  # noqa: PLC0415 - slow to import
+
     cells = [list(row) for row in rows]
     table = Table(*(), title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     shown = []
@@ -101,40 +100,57 @@ class Bar:
     """
 
     def __init__(self, what: str, *, unit: str) -> None:
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn(f"{{task.fields[counted]:,}} {unit}"),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=error_console(),
-            disable=not sys.stderr.isatty(),
-            transient=True,
-        )
-        self._task = self._progress.add_task(what, total=None, counted=0, rate="")
+        self._progress = _progress(unit) if sys.stderr.isatty() else None
+        self._task = self._progress.add_task(what, total=None, counted=0, rate="") if self._progress else None
         self._started = time.monotonic()
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        if self._progress:
+            self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._progress:
+            self._progress.stop()
 
     def total(self, total: int | None) -> None:
         """Says how much there is to do, where that is known."""
-        self._progress.update(self._task, total=total)
+        self._update(total=total)
 
     def advance(self, done: int) -> None:
         """Says how much more of it is done."""
-        self._progress.advance(self._task, done)
+        self._update(advance=done)
 
     def counted(self, count: int) -> None:
         """Says how many units have been counted so far."""
-        rate = count / (time.monotonic() - self._started or 1)
-        self._progress.update(self._task, counted=count, rate=f"{rate:,.0f}/s")
+        self._update(counted=count, rate=f"{count / (time.monotonic() - self._started or 1):,.0f}/s")
+
+    def _update(self, **changed: Any) -> None:
+        if self._progress and self._task is not None:
+            self._progress.update(self._task, **changed)
+
+
+def _progress(unit: str) -> "Progress":
+    from rich.progress import (  # noqa: PLC0415 - slow to import
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn(f"{{task.fields[counted]:,}} {unit}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=error_console(),
+        transient=True,
+    )
 
 
 def in_words(delta: dt.timedelta) -> str:

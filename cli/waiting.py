@@ -24,8 +24,7 @@ def wait_for(look: Callable[[], T | None], *, what: str, seconds: float) -> T | 
         What `look` returned; None where it was given up.
     """
     give_up = time.monotonic() + seconds
-    console = error_console()
-    status = console.status(f"Waiting for {what} …") if sys.stderr.isatty() else None
+    status = error_console().status(f"Waiting for {what} …") if sys.stderr.isatty() else None
     if status:
         status.start()
     try:

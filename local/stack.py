@@ -32,6 +32,8 @@ QUICK_SETTINGS = {
     "PYTHON_THREADPOOL_THREAD_COUNT": "32",
     "LOCAL_HOST_RECEIVE_VISIBILITY": "60",
 }
+# Not for a real GeoCatalog, which takes as long as it takes and limits how often it is asked.
+_FOR_EMULATORS_ONLY = frozenset({"TRACK_SCHEDULE", "RENEW_SCHEDULE", "TIME_SCALE", "MAX_REQUESTS_PER_SECOND"})
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,16 @@ class Stack:
             self.environment["GEOCATALOG_URL"] = options.geocatalog
         else:
             self._start_emulators(azurite)
-        self.environment |= {name: os.environ.get(name, value) for name, value in QUICK_SETTINGS.items()}
+        self.environment |= self._pace()
         self._create_storage(connection)
         if options.with_host:
             self._start_host(connection)
         write_env(options.state / "env", self.environment)
+
+    def _pace(self) -> dict[str, str]:
+        slow = _FOR_EMULATORS_ONLY if self._options.geocatalog else frozenset[str]()
+        quick = {name: value for name, value in QUICK_SETTINGS.items() if name not in slow}
+        return quick | {name: os.environ[name] for name in QUICK_SETTINGS if name in os.environ}
 
     def _start_azurite(self) -> Azurite:
         ports = self._options.ports

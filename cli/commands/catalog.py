@@ -21,9 +21,7 @@ from cli.faults import usage_error
 from cli.id_files import read_ids
 
 CollectionArgument = Annotated[str, typer.Argument(metavar="COLLECTION", help="Id of the collection.")]
-ItemsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[ITEM]...", help="Ids of items.", show_default=False)
-]
+ItemsArgument = Annotated[list[str] | None, typer.Argument(metavar="ITEM", help="Ids of items.", show_default=False)]
 
 # Deletions take seconds each in GeoCatalog, and a collection some minutes.
 _DELETION_SECONDS = 600.0

@@ -18,7 +18,7 @@ from cli.commands.options import (
 def enqueue(
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(help="Files, folders, URLs, or - for standard input.", metavar="[INPUT]...", show_default=False),
+        typer.Argument(help="Files, folders, URLs, or - for standard input.", metavar="INPUT", show_default=False),
     ] = None,
     *,
     collection: Annotated[

@@ -30,7 +30,7 @@ ReplayStateOption = Annotated[
 ]
 
 CollectionsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[COLLECTION]...", help="Default: all.", show_default=False)
+    list[str] | None, typer.Argument(metavar="COLLECTION", help="Default: all.", show_default=False)
 ]
 CodeOption = Annotated[str | None, typer.Option("--error-code", help="Only with this error code.", metavar="CODE")]
 MarkOption = Annotated[str | None, typer.Option("--correlation-id", help="Only what carries this mark.")]
@@ -80,18 +80,31 @@ def items(
 
 def show(
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Id of the collection.")],
-    item: Annotated[str, typer.Argument(metavar="ITEM", help="Id of the item.")],
+    item: Annotated[
+        str | None, typer.Argument(metavar="[ITEM]", help="Id of the item; without it, the collection itself.")
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell one item's whole story: state, history, operation, error and what to do.
+    """Tell one item's whole story, or what became of a collection's configuration.
+
+    Of an item: state, history, operation, error and what to do. Of a collection: what was applied, and what was refused
+    and why.
 
     Example: geocatalog show mine S2A_MSIL2A_20240204T130331
+
+    Example: geocatalog show mine
     """
     from cli.connection import connect, has_geocatalog  # noqa: PLC0415 - slow to import
-    from cli.rows.story import show_item  # noqa: PLC0415
 
     app = connect(needs_geocatalog=False)
+    if item is None:
+        from cli.configuring.story import show_collection  # noqa: PLC0415
+
+        show_collection(collection, app, as_json=as_json)
+        return
+    from cli.rows.story import show_item  # noqa: PLC0415
+
     show_item(collection, item, app, asks_geocatalog=has_geocatalog(), as_json=as_json)
 
 

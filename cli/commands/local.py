@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from cli.faults import CommandError, usage_error
+
 app = typer.Typer(no_args_is_help=True, help="Run everything that stands in for Azure on this machine.")
 
 _DEFAULT_STATE = Path(".local")
@@ -32,7 +34,10 @@ def up(
     sas_life: Annotated[
         int, typer.Option(help="Life of the Planetary Computer emulator's SAS, in seconds.", min=1)
     ] = 3600,
-    geocatalog: Annotated[str | None, typer.Option(help="URL of a real GeoCatalog, used with your own login.")] = None,
+    geocatalog: Annotated[
+        str | None,
+        typer.Option(help="URL of a GeoCatalog in Azure, used with your own login in place of the emulators."),
+    ] = None,
     port: Annotated[
         list[str] | None, typer.Option(help="NAME=PORT for a part, such as geocatalog=8080; may be repeated.")
     ] = None,
@@ -40,7 +45,12 @@ def up(
 ) -> None:
     """Start Azurite, the emulators and the Functions host with the app, and say where each is.
 
+    With --geocatalog the app runs on this machine against that GeoCatalog, with your own login (az login) and at the
+    pace it has in Azure: operations are looked after every minute.
+
     Example: geocatalog local up --detach
+
+    Example: geocatalog local up --geocatalog https://mine.0123.uksouth.geocatalog.spatio.azure.com
     """
     from local.azurite import AzuriteError  # noqa: PLC0415
     from local.parts import PartError  # noqa: PLC0415
@@ -54,6 +64,8 @@ def up(
     if detach:
         _detach(state)
         return
+    if geocatalog is not None:
+        _check_geocatalog(geocatalog)
     options = StackOptions(
         state=state.resolve(),
         with_host=not no_host,
@@ -92,6 +104,22 @@ def down(*, state: StateOption = _DEFAULT_STATE) -> None:
             raise typer.Exit(1)
         time.sleep(0.05)
     typer.echo("Stopped.")
+
+
+def _check_geocatalog(url: str) -> None:
+    """Makes one harmless call with the login that the app will use, before anything is started."""
+    from cli.connection import connect  # noqa: PLC0415 - slow to import
+    from shared.errors import IngestionError, SettingsError  # noqa: PLC0415
+
+    os.environ["GEOCATALOG_URL"] = url
+    try:
+        connect(needs_storage=False).geocatalog.search({"limit": 1})
+    except SettingsError as error:
+        raise usage_error(error.message) from None
+    except IngestionError as error:
+        raise CommandError(
+            f"{error.message} Nothing was started; check the URL, and sign in with `az login`."
+        ) from None
 
 
 def _ports(given: list[str], names: tuple[str, ...]) -> dict[str, int]:

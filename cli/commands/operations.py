@@ -10,7 +10,7 @@ from cli.commands.options import JsonOption
 
 def cancel(
     operations: Annotated[
-        list[str] | None, typer.Argument(metavar="[OPERATION]...", help="Ids of operations.", show_default=False)
+        list[str] | None, typer.Argument(metavar="OPERATION", help="Ids of operations.", show_default=False)
     ] = None,
     *,
     collection: Annotated[

@@ -8,21 +8,24 @@ from azure.core.exceptions import AzureError
 
 from cli.connection import connect, has_geocatalog, has_storage
 from cli.doctor.findings import Finding, Verdict, fault
+from cli.doctor.logins import Login
 from cli.doctor.machine import check_clock, check_settings, check_versions
 from cli.doctor.service import check_geocatalog, check_sources
 from cli.doctor.storage import check_storage, check_work, storage_host
 from cli.faults import ExitCode, sentence_of
 from cli.output import note, say, write_json
 from cli.waiting import wait_for
+from shared.clients import Clients
 from shared.errors import IngestionError
 
 _SIGNS = {Verdict.OK: "ok     ", Verdict.WARNING: "warning", Verdict.FAULT: "FAULT  "}
 
 
-def run(*, waits: bool, seconds: float, as_json: bool) -> None:
+def run(login: Login, *, waits: bool, seconds: float, as_json: bool) -> None:
     """Checks everything, and ends with the exit code.
 
     Args:
+        login: who uses the command, and so what has to be granted.
         waits: whether to check again until no fault is left, such as a role that does not act yet.
         seconds: how long to wait.
         as_json: whether to print JSON.
@@ -31,13 +34,14 @@ def run(*, waits: bool, seconds: float, as_json: bool) -> None:
         typer.Exit: a fault is left.
     """
     started = time.monotonic()
-    findings = list(_check())
+    findings = list(_check(login))
     if waits and _faults(findings):
         if not as_json:
             for finding in _faults(findings):
                 note(f"Waiting: {finding.check}: {finding.detail}. {finding.remedy}")
-        again = wait_for(_healthy, what="the set-up to be as it should", seconds=seconds - time.monotonic() + started)
-        findings = again or list(_check())
+        left = seconds - time.monotonic() + started
+        again = wait_for(lambda: _healthy(login), what="the set-up to be as it should", seconds=left)
+        findings = again or list(_check(login))
     if as_json:
         write_json({"healthy": not _faults(findings), "findings": [vars(finding) for finding in findings]})
     else:
@@ -53,14 +57,14 @@ def _faults(findings: list[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.verdict is Verdict.FAULT]
 
 
-def _healthy() -> list[Finding] | None:
-    findings = list(_check())
+def _healthy(login: Login) -> list[Finding] | None:
+    findings = list(_check(login))
     return None if _faults(findings) else findings
 
 
-def _check() -> Iterator[Finding]:
+def _check(login: Login) -> Iterator[Finding]:
     yield from check_versions()
-    settings, findings = check_settings()
+    settings, findings = check_settings(login)
     yield from findings
     if settings is None and not has_geocatalog() and not has_storage():
         return
@@ -70,12 +74,17 @@ def _check() -> Iterator[Finding]:
         return  # told by the check of the settings
     if has_storage():
         yield from check_clock(storage_host(app), "the ingestion storage")
-        yield from check_storage(app)
-        try:
-            yield from check_work(app)
-            yield from check_sources(app)
-        except AzureError as error:
-            yield fault("work", sentence_of(error) or type(error).__name__, "Mend the faults of the storage first.")
-    if has_geocatalog():
+        yield from check_storage(app, login)
+        if login is Login.OPERATOR:
+            yield from _check_ingestion(app)
+    if has_geocatalog() and login is Login.OPERATOR:
         yield from check_clock(app.settings.geocatalog_url, "GeoCatalog")
         yield from check_geocatalog(app)
+
+
+def _check_ingestion(app: Clients) -> Iterator[Finding]:
+    try:
+        yield from check_work(app)
+        yield from check_sources(app)
+    except AzureError as error:
+        yield fault("work", sentence_of(error) or type(error).__name__, "Mend the faults of the storage first.")

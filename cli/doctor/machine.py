@@ -1,16 +1,16 @@
 """Checks this machine: versions, settings and clock."""
 
-import os
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 
 import requests
 
-from cli.connection import has_geocatalog, has_storage
+from cli.connection import has_geocatalog, has_storage, settings_environment
 from cli.doctor.findings import Finding, fault, ok, warning
+from cli.doctor.logins import Login
 from cli.output import in_words
 from shared.clock import utc_now
 from shared.errors import SettingsError
@@ -41,21 +41,25 @@ def check_versions() -> Iterator[Finding]:
     yield ok("versions", ", ".join(found))
 
 
-def check_settings() -> tuple[Settings | None, list[Finding]]:
+def check_settings(login: Login) -> tuple[Settings | None, list[Finding]]:
     """Looks at the settings.
+
+    Args:
+        login: who uses the command; a producer needs no GeoCatalog.
 
     Returns:
         The settings, where they can be read; and the findings.
     """
     findings = []
     try:
-        settings = read_settings(os.environ)
+        settings = read_settings(settings_environment(needs_geocatalog=login is Login.OPERATOR))
     except SettingsError as error:
         hint = "Start the local stack with `geocatalog local up`, or set them as docs/settings.md says."
         if not has_geocatalog() and not has_storage():
             return None, [fault("settings", "Neither GEOCATALOG_URL nor INGEST_STORAGE is set", hint)]
         return None, [fault("settings", error.message, "Mend what is named; docs/settings.md lists every setting.")]
-    findings.append(ok("settings", f"GeoCatalog {settings.geocatalog_url}"))
+    shown = f"GeoCatalog {settings.geocatalog_url}" if has_geocatalog() else "the ingestion storage alone"
+    findings.append(ok("settings", shown))
     if settings.geocatalog_api_version not in _API_VERSIONS:
         findings.append(
             warning(
@@ -78,10 +82,11 @@ def check_clock(url: str, what: str) -> Iterator[Finding]:
         response = requests.get(url, timeout=(5, 10), allow_redirects=False)
     except requests.RequestException:
         return  # that it does not answer is told by the check of the service itself
-    text = response.headers.get("Date")
-    if not text:
-        return
-    skew = utc_now() - parsedate_to_datetime(text)
+    try:
+        told = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return  # what stands between may tell no time, or none that can be read
+    skew = utc_now() - (told if told.tzinfo else told.replace(tzinfo=UTC))
     shown = f"this machine's clock is {in_words(skew)} {'ahead of' if skew > timedelta(0) else 'behind'} {what}"
     if abs(skew) >= _CLOCK_FAULT:
         yield fault("clock", shown, "Set the clock (NTP): tokens and SAS are not valid otherwise.")

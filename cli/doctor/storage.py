@@ -1,7 +1,8 @@
 """Checks the ingestion storage: queues, tables and containers, and the roles on them, by calls that change nothing."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -14,107 +15,145 @@ from azure.core.exceptions import (
 )
 
 from cli.doctor.findings import Finding, fault, ok, warning
+from cli.doctor.logins import Login
 from cli.output import in_words
 from shared.clients import Clients
-from shared.payloads import PAYLOADS
-from shared.provision import CONTAINERS, QUEUES
+from shared.messages import QueueName
+from shared.payloads import INCOMING, PAYLOADS
+from shared.provision import QUEUES
 from shared.redact import redact
-from shared.tables import STATUS, TABLES
+from shared.tables import DEADLETTERS, PACING, SOURCES, STATUS
 
 _FORBIDDEN = 403
 # A message that nobody takes for so long means that the app does not run; it polls every few seconds.
 _IS_APP_RUNNING_AFTER = timedelta(minutes=5)
+# The longest that a message may be hidden, and a second: a queue refuses it, whoever sends it
+# (learn.microsoft.com/rest/api/storageservices/put-message).
+_TOO_LONG_SECONDS = 7 * 24 * 3600 + 1
 
 
-def check_storage(app: Clients) -> Iterator[Finding]:
-    """Looks at queues, tables and containers, and whether this login may read and write them."""
-    yield from _check_kind(
-        "queues", QUEUES, "Storage Queue Data Contributor", lambda name: _queue(name, app), lambda: _write_queue(app)
-    )
-    yield from _check_kind(
-        "tables", TABLES, "Storage Table Data Contributor", lambda name: _table(name, app), lambda: _write_table(app)
-    )
-    yield from _check_kind(
-        "containers", CONTAINERS, "Storage Blob Data Contributor", lambda name: _container(name, app),
-        lambda: _write_blob(app),
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Access:
+    """What a login may do with some queues, tables or containers.
+
+    Attributes:
+        kind: `queues`, `tables` or `containers`.
+        what: what may be done with them, for people.
+        role: the role that grants it.
+        names: their names.
+        call: tries it on one of them, without changing anything.
+    """
+
+    kind: str
+    what: str
+    role: str
+    names: tuple[str, ...]
+    call: Callable[[str, Clients], object]
 
 
-def _check_kind(
-    kind: str, names: tuple[str, ...], role: str, look: Callable[[str], object], write: Callable[[], object]
-) -> Iterator[Finding]:
+def check_storage(app: Clients, login: Login) -> Iterator[Finding]:
+    """Looks at queues, tables and containers, and whether this login may do with them what it has to."""
+    for access in _NEEDED[login]:
+        yield _check(access, app)
+
+
+def _check(access: Access, app: Clients) -> Finding:
     missing = []
-    for name in names:
+    for name in access.names:
         try:
-            look(name)
-        except ResourceNotFoundError:
-            missing.append(name)
+            access.call(name, app)
+        except ResourceNotFoundError as error:
+            if getattr(error, "error_code", None) in _MISSING:
+                missing.append(name)
+        except HttpResponseError as error:
+            # Any other refusal is for the content of the call, not for who makes it.
+            if error.status_code in _REFUSED or isinstance(error, ClientAuthenticationError):
+                return _of_error(access, name, error)
         except AzureError as error:
-            yield _of_error(kind, error, role)
-            return
+            return _of_error(access, name, error)
     if missing:
-        yield warning(kind, f"missing: {', '.join(missing)}", "Nothing: each is made when it is first used.")
-    else:
-        yield ok(kind, ", ".join(names))
-    try:
-        write()
-    except ResourceNotFoundError:
-        yield ok(kind, "may be written")
-    except HttpResponseError as error:
-        # Refused for its content, not for who asks: writing would be allowed.
-        yield _of_error(kind, error, role) if error.status_code == _FORBIDDEN else ok(kind, "may be written")
-    else:
-        yield ok(kind, "may be written")
+        return warning(
+            access.kind, f"missing: {', '.join(missing)}", "Nothing: each is made when the app first uses it."
+        )
+    return ok(access.kind, f"may be {access.what}: {', '.join(access.names)}")
 
 
-def _of_error(kind: str, error: AzureError, role: str) -> Finding:
+_MISSING = frozenset({"QueueNotFound", "TableNotFound", "ContainerNotFound"})
+_UNAUTHORIZED = 401
+_REFUSED = frozenset({_UNAUTHORIZED, _FORBIDDEN})
+
+
+def _of_error(access: Access, name: str, error: AzureError) -> Finding:
+    kind = access.kind
     if isinstance(error, ServiceRequestError):
         return fault(
             kind,
             f"the ingestion storage does not answer ({type(error).__name__})",
             "Check INGEST_STORAGE and the network; locally, start the stack with `geocatalog local up`.",
         )
-    if isinstance(error, ClientAuthenticationError) and getattr(error, "status_code", None) != _FORBIDDEN:
-        detail = redact(str(error)).splitlines()[0][:200]
-        return fault(kind, f"no login for the ingestion storage: {detail}", "Sign in, for example with `az login`.")
     if getattr(error, "status_code", None) == _FORBIDDEN:
-        code = str(getattr(error, "error_code", "") or "Forbidden")
+        code = getattr(error, "error_code", None)
         return fault(
             kind,
-            f"refused ({code})",
-            f"Give this login {role} on the storage account (it takes minutes to act; --wait waits), or check the key.",
+            f"{name} may not be {access.what} ({getattr(code, 'value', code) or 'Forbidden'})",
+            f"Give this login {access.role} (it takes minutes to act; --wait waits), or check the key.",
         )
+    if isinstance(error, ClientAuthenticationError):
+        detail = redact(str(error)).splitlines()[0][:200]
+        return fault(kind, f"no login for the ingestion storage: {detail}", "Sign in, for example with `az login`.")
     return fault(kind, f"{type(error).__name__}: {redact(str(error)).splitlines()[0][:200]}", "Check INGEST_STORAGE.")
 
 
-def _queue(name: str, app: Clients) -> object:
+def _look_at_queue(name: str, app: Clients) -> object:
     return app.queues.client(name).get_queue_properties()
 
 
-def _table(name: str, app: Clients) -> object:
+def _look_at_table(name: str, app: Clients) -> object:
     client = app.storage.tables.get_table_client(name)
     return next(iter(client.list_entities(results_per_page=1, select=["PartitionKey"])), None)
 
 
-def _container(name: str, app: Clients) -> object:
+def _look_at_container(name: str, app: Clients) -> object:
     client = app.storage.blobs.get_container_client(name)
     return next(iter(client.list_blob_names(results_per_page=1)), None)
 
 
-# Each asks to delete what cannot exist: 404 with the role, 403 without it.
+# Each of these asks for what cannot be done: refused with 403 without the role, for another reason with it.
 
 
-def _write_queue(app: Clients) -> None:
-    app.queues.client(QUEUES[0]).delete_message(str(uuid.uuid4()), "AgAAAAMAAAAAAAAA")
+def _send(name: str, app: Clients) -> object:
+    return app.queues.client(name).send_message("", visibility_timeout=_TOO_LONG_SECONDS)
 
 
-def _write_table(app: Clients) -> None:
-    client = app.storage.tables.get_table_client(STATUS)
-    client.update_entity({"PartitionKey": f"doctor-{uuid.uuid4()}", "RowKey": "none"})
+def _update_row(name: str, app: Clients) -> object:
+    client = app.storage.tables.get_table_client(name)
+    return client.update_entity({"PartitionKey": f"doctor-{uuid.uuid4()}", "RowKey": "none"})
 
 
-def _write_blob(app: Clients) -> None:
-    app.storage.blobs.get_blob_client(PAYLOADS, f"doctor-{uuid.uuid4()}").delete_blob()
+def _delete_blob(name: str, app: Clients) -> object:
+    return app.storage.blobs.get_blob_client(name, f"doctor-{uuid.uuid4()}").delete_blob()
+
+
+_SENT_TO = (QueueName.ITEMS.value, QueueName.COLLECTIONS.value, QueueName.DELETIONS.value)
+_SENDER, _READER = "Storage Queue Data Message Sender", "Storage Queue Data Reader"
+_TABLES, _BLOBS = "Storage Table Data Contributor", "Storage Blob Data Contributor"
+
+# As infra/ grants them to producers and operators.
+_NEEDED: dict[Login, Iterable[Access]] = {
+    Login.PRODUCER: (
+        Access("queues", "sent to", _SENDER, _SENT_TO[:1], _send),
+        Access("containers", "written", _BLOBS, (INCOMING, PAYLOADS), _delete_blob),
+    ),
+    Login.OPERATOR: (
+        Access("queues", "read", _READER, QUEUES, _look_at_queue),
+        Access("queues", "sent to", _SENDER, _SENT_TO, _send),
+        Access("tables", "read", "Storage Table Data Reader", (PACING,), _look_at_table),
+        Access("tables", "read", _TABLES, (STATUS, DEADLETTERS, SOURCES), _look_at_table),
+        Access("tables", "written", _TABLES, (STATUS, DEADLETTERS, SOURCES), _update_row),
+        Access("containers", "read", _BLOBS, (INCOMING, PAYLOADS), _look_at_container),
+        Access("containers", "written", _BLOBS, (INCOMING, PAYLOADS), _delete_blob),
+    ),
+}
 
 
 def check_work(app: Clients) -> Iterator[Finding]:
@@ -129,7 +168,7 @@ def check_work(app: Clients) -> Iterator[Finding]:
             yield warning(
                 "work", f"{depth:,} messages on {name}", "The app looks after them; see its log and the failures."
             )
-        elif oldest is not None and oldest.inserted_on and name in QUEUES[:3]:
+        elif oldest is not None and oldest.inserted_on and name in _SENT_TO:
             age = app.now() - oldest.inserted_on
             if age > _IS_APP_RUNNING_AFTER:
                 yield warning(

@@ -86,7 +86,13 @@ def _days(facts: Facts) -> str:
     if not facts.days:
         return '<section id="days"><h2>Outcomes by day</h2><p>No operation has ended yet.</p></section>'
     legend = _legend(legend_of_outcomes(facts.days))
-    return f'<section id="days"><h2>Outcomes by day</h2>{draw_days(facts.days)}{legend}</section>'
+    return f'<section id="days"><h2>Outcomes by day</h2>{draw_days(facts.days)}{legend}{_WHAT_IS_COUNTED}</section>'
+
+
+_WHAT_IS_COUNTED = (
+    "<p>Counted are GeoCatalog's operations by the day they ended, UTC. What never became one is not: items that were "
+    "unchanged, skipped, superseded or refused before they were submitted. The failures below have those too.</p>"
+)
 
 
 def _legend(colours: dict[str, str]) -> str:

@@ -5,18 +5,16 @@ import json
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import typer
-from rich.console import Group
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from cli.faults import ExitCode
-from cli.output import console, in_words, note, say
+from cli.output import note, say
 from cli.rows.counts import Overview, read_overview
+from cli.rows.stale_copies import stale_copies
 from cli.rows.until import Until, UntilKind
 from shared.clients import Clients
 from shared.messages import QueueName
@@ -34,6 +32,8 @@ _RATE_WINDOW_SECONDS = 60.0
 _AGREEING_LOOKS = 2
 # How long nothing but held items must be left before the watch ends: a source may be on its way.
 _HELD_SECONDS = 10.0
+# An app that runs takes a message within seconds, even where its instance has to be started first.
+_STANDSTILL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Look:
     Attributes:
         overview: the counts.
         queued: messages on the work queues that may belong to what is watched, delayed ones included.
+        stale: those of them that nothing waits for; looked for only where they would be all that is left.
         open: items that are being worked on.
         held: items that wait for an operator.
         done: items that have come to an end.
@@ -51,6 +52,7 @@ class Look:
 
     overview: Overview
     queued: int
+    stale: int
     open: int
     held: int
     done: int
@@ -60,16 +62,22 @@ class Look:
     def left(self) -> int:
         """How many things are still to come to an end, held items excepted."""
         submitted = self.overview.totals.get(ItemStatus.SUBMITTED.value, 0)
-        return max(self.queued - self.held, 0) + max(submitted, self._open_operations)
+        return max(self.queued - self.held - self.stale, 0) + max(submitted, self.open_operations)
 
     @property
-    def _open_operations(self) -> int:
+    def open_operations(self) -> int:
+        """How many operations GeoCatalog works on."""
         return sum(counts.open_operations for counts in self.overview.collections.values())
+
+    @property
+    def is_submitted(self) -> bool:
+        """Whether nothing is queued, held items excepted."""
+        return self.queued <= self.held + self.stale
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is queued or open, held items excepted."""
-        return not self.open and not self._open_operations and self.queued <= self.held
+        return not self.open and not self.open_operations and self.is_submitted
 
 
 def watch(app: Clients, *, collections: list[str], correlation_id: str | None, until: Until, as_json: bool) -> None:
@@ -86,47 +94,64 @@ def watch(app: Clients, *, collections: list[str], correlation_id: str | None, u
         typer.Exit: something failed or was canceled meanwhile, is held, or was not done in time.
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
-    first = _look(app, collections, correlation_id)
+
+    def look() -> Look:
+        return _look(app, collections, correlation_id)
+
+    first = look()
     # With a mark, all that carries it was sent on purpose: its failures count from before the watch too.
     bad_before = 0 if correlation_id else first.bad
     seen = _Watched(first, until, app)
-    if as_json or not sys.stdout.isatty():
-        last = _follow_quietly(seen, collections, correlation_id, as_json=as_json)
-    else:
-        last = _follow_live(seen, collections, correlation_id)
-    _end(last, seen, bad=last.bad - bad_before, as_json=as_json)
+    is_live = sys.stdout.isatty() and not as_json
+    last = _follow_live(seen, look) if is_live else _follow_quietly(seen, look, as_json=as_json)
+    if is_live:
+        say(_line(last))
+    _end(last, seen, bad=last.bad - bad_before)
 
 
 class _Watched:
     """Keeps what the looks saw, to tell the rate and the end."""
 
     def __init__(self, first: Look, until: Until, app: Clients) -> None:
-        self.app = app
         self.first = first
         self.until = until
         self.in_time = True
+        self._now = app.now
         self._started = time.monotonic()
         self._done: deque[tuple[float, int]] = deque([(self._started, first.done)])
-        self._idle_looks = 0
+        self._over_looks = 0
         self._held_since: float | None = None
+        self._moved_at = self._started
+        self._last = (first.overview.totals, first.queued)
+        self._is_standstill_told = False
 
     def ends_with(self, look: Look) -> bool:
         now = time.monotonic()
         self._done.append((now, look.done))
         while self._done[0][0] < now - _RATE_WINDOW_SECONDS:
             self._done.popleft()
-        self._idle_looks = self._idle_looks + 1 if look.is_idle else 0
-        if self.until.kind is UntilKind.SUBMITTED:
-            return not look.queued
-        if self.until.moment and self.app.now() >= self.until.moment:
-            self.in_time = self.until.kind is UntilKind.NEVER or look.is_idle
+        is_over = look.is_submitted if self.until.kind is UntilKind.SUBMITTED else look.is_idle
+        self._over_looks = self._over_looks + 1 if is_over else 0
+        if self.until.moment and self._now() >= self.until.moment:
+            self.in_time = is_over
             return True
-        if self.until.kind is UntilKind.NEVER or self._idle_looks < _AGREEING_LOOKS:
+        if self.until.kind is UntilKind.NEVER or self._over_looks < _AGREEING_LOOKS:
+            self._tell_standstill(look, now)
             return False
         if not look.held:
             return True
         self._held_since = self._held_since or now
         return now - self._held_since >= _HELD_SECONDS
+
+    def _tell_standstill(self, look: Look, now: float) -> None:
+        if (look.overview.totals, look.queued) != self._last:
+            self._last, self._moved_at = (look.overview.totals, look.queued), now
+        elif now - self._moved_at >= _STANDSTILL_SECONDS and not look.is_idle and not self._is_standstill_told:
+            self._is_standstill_told = True
+            note(
+                f"Nothing has moved for {_STANDSTILL_SECONDS:.0f} s: what is delayed is tried again by itself, but if "
+                "the app does not run, start it. `geocatalog doctor` tells."
+            )
 
     @property
     def rate(self) -> float:
@@ -146,39 +171,59 @@ def _look(app: Clients, collections: list[str], correlation_id: str | None) -> L
     totals = overview.totals
     # An item in one of these states has a message on the queue; those of other items are not waited for.
     of_others = sum(overview.elsewhere[name] for name in _QUEUED_STATES)
-    return Look(
+    look = Look(
         overview=overview,
         queued=max(sum(overview.queues.get(name, 0) for name in _WORK_QUEUES) - of_others, 0),
+        stale=0,
         open=sum(totals.get(name, 0) for name in _OPEN),
         held=totals.get(ItemStatus.HELD.value, 0),
         done=sum(totals.get(name, 0) for name in _DONE),
         bad=sum(totals.get(name, 0) for name in _BAD),
     )
+    if look.open or look.is_submitted or _can_be_taken(overview, app):
+        return look
+    return replace(look, stale=stale_copies(app))
 
 
-def _follow_live(seen: _Watched, collections: list[str], correlation_id: str | None) -> Look:
-    look = seen.first
-    with Live(_picture(look, seen), console=console(), transient=False, refresh_per_second=4) as live:
-        while not seen.ends_with(look):
-            time.sleep(_LOOK_SECONDS)
-            look = _look(seen.app, collections, correlation_id)
-            live.update(_picture(look, seen))
-    return look
+def _can_be_taken(overview: Overview, app: Clients) -> bool:
+    """Tells whether a work queue has a message that is neither delayed nor being worked on."""
+    return any(app.queues.client(name).peek_messages() for name in _WORK_QUEUES if overview.queues.get(name))
 
 
-def _follow_quietly(seen: _Watched, collections: list[str], correlation_id: str | None, *, as_json: bool) -> Look:
-    look, told = seen.first, ""
-    while True:
-        fields = _fields(look, seen)
+def _follow_live(seen: _Watched, look: Callable[[], Look]) -> Look:
+    from cli.rows.watch_view import LiveView  # noqa: PLC0415 - slow to import, and only a person needs it
+
+    with LiveView() as view:
+
+        def show(now: Look) -> None:
+            view.show(now.overview, queued=now.queued, rate=seen.rate, elapsed=seen.elapsed, left=seen.left(now))
+
+        return _follow(seen, look, show)
+
+
+def _follow_quietly(seen: _Watched, look: Callable[[], Look], *, as_json: bool) -> Look:
+    told = ""
+
+    def show(now: Look) -> None:
+        nonlocal told
+        fields = _fields(now, seen)
         change = json.dumps([fields["items"], fields["queued"]])
         if change != told:
             told = change
-            say(json.dumps(fields, default=str) if as_json else _line(look))
+            say(json.dumps(fields) if as_json else _line(now))
             sys.stdout.flush()
-        if seen.ends_with(look):
-            return look
+
+    return _follow(seen, look, show)
+
+
+def _follow(seen: _Watched, look: Callable[[], Look], show: Callable[[Look], None]) -> Look:
+    now = seen.first
+    while True:
+        show(now)
+        if seen.ends_with(now):
+            return now
         time.sleep(_LOOK_SECONDS)
-        look = _look(seen.app, collections, correlation_id)
+        now = look()
 
 
 def _fields(look: Look, seen: _Watched) -> dict[str, Any]:
@@ -197,28 +242,15 @@ def _line(look: Look) -> str:
     return f"{states or 'no items yet'}; queued {look.queued:,}"
 
 
-def _picture(look: Look, seen: _Watched) -> Group:
-    totals = look.overview.totals
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    states = [state.value for state in ItemStatus if totals.get(state.value)]
-    table.add_column("Collection")
-    for heading in (*states, "Open"):
-        table.add_column(heading, justify="right")
-    for name, counts in sorted(look.overview.collections.items()):
-        table.add_row(name, *(f"{counts.items[state]:,}" for state in states), f"{counts.open_operations:,}")
-    left = seen.left(look)
-    summary = f"queued {look.queued:,}  {seen.rate:,.1f}/s  {in_words(seen.elapsed)}"
-    return Group(table, Text(summary + (f"  about {in_words(left)} left" if left else "")))
-
-
-def _end(last: Look, seen: _Watched, *, bad: int, as_json: bool) -> None:
-    if not as_json and sys.stdout.isatty():
-        say(_line(last))
+def _end(last: Look, seen: _Watched, *, bad: int) -> None:
+    is_held = bool(last.held) and seen.until.kind is not UntilKind.NEVER
     if bad > 0:
         note(f"{bad:,} items failed or were canceled meanwhile; see geocatalog failures.")
-    if last.held and seen.until.kind is UntilKind.DONE:
+    if is_held:
         note(f"{last.held:,} items are held and need an operator: geocatalog failures says what to do.")
+    if last.stale:
+        note(f"{last.stale:,} delayed copies that nothing waits for are left on the queues; they end by themselves.")
     if not seen.in_time:
-        note(f"{last.left:,} are not done yet.")
-    if bad > 0 or not seen.in_time or (last.held and seen.until.kind is UntilKind.DONE):
+        note(f"{last.left:,} are not done yet; watch again, or see geocatalog status.")
+    if bad > 0 or not seen.in_time or is_held:
         raise typer.Exit(ExitCode.FAILED)

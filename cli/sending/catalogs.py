@@ -1,7 +1,6 @@
 """Follows the links of a static STAC catalog to its collections and items, one document at a time."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pystac
 import requests
@@ -58,13 +57,6 @@ def follow_catalog(href: str, *, collections: bool) -> Iterator[Read]:
             target = link.get_absolute_href() if link.rel == "item" else None
             if target:
                 yield _item(target, reader)
-
-
-def has_item_links(body: dict[str, Any]) -> bool:
-    """Tells whether a catalog or collection leads to items or other catalogs by links."""
-    links = body.get("links")
-    rels = {link.get("rel") for link in links if isinstance(link, dict)} if isinstance(links, list) else set()
-    return bool(rels & {"item", "child"})
 
 
 def _read(href: str, reader: TimedStacIO) -> pystac.Catalog | Unreadable:

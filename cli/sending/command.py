@@ -55,7 +55,9 @@ def run(arguments: EnqueueArguments, wish: Wish) -> None:
         tell = Listener(total=bar.total, advanced=bar.advance, sent=bar.counted)
         report = enqueue(inputs, search, wish, app, tell)
     if passed_over:
-        report.warnings.append(f"{passed_over} other files in folders were passed over: they cannot hold STAC.")
+        report.warnings.append(
+            f"{passed_over} other files in folders were passed over: hidden, or of an ending that is not of STAC."
+        )
     if report.fault is None:
         _warn_of_unknown_collections(report, app)
     _tell(report, wish, as_json=arguments.as_json)
@@ -123,9 +125,9 @@ def _tell(report: Report, wish: Wish, *, as_json: bool) -> None:
     if wish.strict and report.refused_count:
         note("Nothing was sent, since --strict was given; mend what was refused and run the command again.")
     if report.interrupted:
-        note("Interrupted; run the same command again to send the rest, nothing is ingested twice.")
+        note("Run the same command again to send the rest; nothing is ingested twice.")
     elif report.fault is not None:
-        note("It ended early; run the same command again to send the rest, nothing is ingested twice.")
+        note("It ended early. Run the same command again to send the rest; nothing is ingested twice.")
     elif parts and not wish.dry_run:
         note(f"Follow them with: geocatalog watch --correlation-id {wish.correlation_id}")
 

@@ -13,6 +13,9 @@ from shared.json_codec import read_json
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 
 
+_GZIP = b"\x1f\x8b"
+
+
 class Kind(StrEnum):
     """What a JSON object is, by its `type`."""
 
@@ -96,6 +99,11 @@ def _of_lines(first: list[tuple[int, bytes]], rest: Iterator[tuple[int, bytes]],
 def _of_document(
     first: bytes, second: tuple[int, bytes] | None, rest: Iterator[tuple[int, bytes]], origin: str
 ) -> Iterator[Read]:
+    if first.startswith(_GZIP):
+        yield Unreadable(
+            origin, "It is compressed; unpack it first: gunzip -c FILE | geocatalog enqueue -.", len(first)
+        )
+        return
     if first.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"["}:
         yield Unreadable(origin, "It is not JSON.", len(first))
         return
@@ -148,3 +156,10 @@ def _parsed(line: bytes) -> object:
     except ValueError:
         return None
     return value
+
+
+def has_item_links(body: dict[str, Any]) -> bool:
+    """Tells whether a catalog or collection leads to items or other catalogs by links."""
+    links = body.get("links")
+    rels = {link.get("rel") for link in links if isinstance(link, dict)} if isinstance(links, list) else set()
+    return bool(rels & {"item", "child"})

@@ -13,8 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from cli.configuring.files import configuration_of, load_object
 from cli.configuring.sending import checked_message, send_configuration
 from cli.faults import CommandError, ExitCode, usage_error
-from cli.sending.catalogs import follow_catalog, has_item_links
-from cli.sending.documents import Document, Kind, Read, Unreadable
+from cli.sending.documents import Document, Kind, Read, Unreadable, has_item_links
 from cli.sending.inputs import Input, read_input
 from cli.sending.known_collections import is_known
 from cli.sending.sender import ParallelSender
@@ -209,7 +208,7 @@ class _Run:
             path = Path(source.name)
             if not _mentions_collection(path):
                 continue
-            fields = load_object(path, tolerant=True)
+            fields = load_object(path)
             if fields is None:
                 continue
             if fields.get("type") == Kind.COLLECTION:
@@ -219,7 +218,7 @@ class _Run:
                 yield from self._linked_collections(source.name)
 
     def _linked_collections(self, href: str) -> Iterator[dict[str, Any]]:
-        for read in follow_catalog(href, collections=True):
+        for read in _follow(href, collections=True):
             if isinstance(read, Unreadable):
                 self._report.refuse(read.origin, read.reason)
             else:
@@ -245,7 +244,7 @@ class _Run:
             if read.kind in {Kind.CATALOG, Kind.COLLECTION}:
                 # In a folder every file is read for itself; a catalog that was named is followed.
                 if not source.in_folder and has_item_links(read.body):
-                    yield from follow_catalog(source.name, collections=False)
+                    yield from _follow(source.name, collections=False)
             elif read.kind is Kind.OTHER and _is_companion(source, read):
                 continue
             elif read.kind is Kind.OTHER and source.in_folder:
@@ -343,6 +342,12 @@ class _Run:
             self._tell.sent(self._done)
 
 
+def _follow(href: str, *, collections: bool) -> Iterator[Read]:
+    from cli.sending.catalogs import follow_catalog  # noqa: PLC0415 - pystac is slow to import, and few need it
+
+    return follow_catalog(href, collections=collections)
+
+
 def _common_fields(wish: Wish) -> dict[str, Any]:
     fields = {
         "href": "https://placeholder.invalid",
@@ -377,13 +382,23 @@ def _unstaged(stage: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield collection, message
 
 
+_CHUNK = 1024 * 1024
+
+
 def _mentions_collection(path: Path) -> bool:
-    # Quicker than parsing each of ten thousand items only to see that it is no collection.
+    # Quicker than parsing each of ten thousand items only to see that it is no collection. In pieces, since the file
+    # may as well hold any number of lines.
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            before = b""
+            while chunk := file.read(_CHUNK):
+                piece = before + chunk
+                if b'"Collection"' in piece or b'"Catalog"' in piece:
+                    return True
+                before = piece[-len(b'"Collection"') :]
     except OSError:
         return False
-    return b'"Collection"' in content or b'"Catalog"' in content
+    return False
 
 
 def _is_companion(source: Input, read: Document) -> bool:

@@ -57,7 +57,8 @@ def find_inputs(names: list[str]) -> tuple[list[Input], int]:
         names: paths, URLs, and `-` for standard input.
 
     Returns:
-        The inputs in a stable order, and how many files of folders were passed over for their ending.
+        The inputs in a stable order, and how many files of folders were passed over: hidden ones, and those whose
+        ending is not one of STAC.
 
     Raises:
         CommandError: a path does not exist, or a folder holds nothing that could be STAC.
@@ -83,12 +84,19 @@ def find_inputs(names: list[str]) -> tuple[list[Input], int]:
 def _in_folder(folder: Path) -> tuple[list[Input], int]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     found = [
-        Input(str(path), path.stat().st_size, in_folder=True) for path in files if path.suffix.lower() in _JSON | _LINES
+        Input(str(path), path.stat().st_size, in_folder=True)
+        for path in files
+        if path.suffix.lower() in _JSON | _LINES and not _is_hidden(path.relative_to(folder))
     ]
     if not found:
         endings = " ".join(sorted(_JSON | _LINES))
-        raise CommandError(f"The folder {folder} holds no STAC items: no file in it ends in {endings}.")
+        raise CommandError(f"The folder {folder} holds no STAC items: no file in it ends in {endings} (or all hidden).")
     return found, len(files) - len(found)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Tells whether a file is hidden, or in a hidden folder: what editors and systems leave beside the real ones."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def read_input(source: Input) -> Iterator[Read]:

@@ -1,6 +1,7 @@
 """Whether GeoCatalog has a collection, as far as whoever sends can tell."""
 
 import os
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from shared.errors import IngestionError
@@ -16,7 +17,7 @@ def is_known(collection: str, app: "Clients | None") -> bool:
         collection: id of the collection.
         app: the clients; None for a dry run.
     """
-    if app is None or app.status.get_collection(collection).get("created_at"):
+    if app is None or _was_created(collection, app):
         return True
     if not os.environ.get("GEOCATALOG_URL"):
         return True  # a producer without access to GeoCatalog cannot ask
@@ -24,3 +25,14 @@ def is_known(collection: str, app: "Clients | None") -> bool:
         return app.geocatalog.get_collection(collection) is not None
     except IngestionError:
         return True
+
+
+def _was_created(collection: str, app: "Clients") -> bool:
+    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 - slow to import, and a dry run does without
+
+    try:
+        return bool(app.status.get_collection(collection).get("created_at"))
+    except HttpResponseError as error:
+        if error.status_code != HTTPStatus.FORBIDDEN:
+            raise
+        return False  # a producer's login may send, and need not read the table

@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -5,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import Cli
+from tests.conftest import running_part
 from tests.running_stack import RunningStack, running_stack
 
 # The scenes that the Planetary Computer emulator has over southern Iceland.
@@ -43,3 +45,22 @@ def scenes(cli: Cli, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator
     items = cli.json("items", collection)["items"]
     yield {"collection": collection, "ids": [item["id"] for item in items], "file": file}
     cli.run("delete", collection, "--confirm", collection, "--no-wait")
+
+
+@pytest.fixture
+def heeds_interrupts() -> Iterator[None]:
+    """Programs started from here heed SIGINT, also where the tests themselves were started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def login() -> Iterator[dict[str, str]]:
+    """A managed identity, which stands for the developer's own login: both come from the environment."""
+    with running_part("local.identity", "--header", "a header") as identity:
+        yield {
+            "IDENTITY_ENDPOINT": f"{identity}/msi/token",
+            "IDENTITY_HEADER": "a header",
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        }

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
+import pytest
 import requests
 
 from tests.cli.command import Cli
@@ -72,10 +74,58 @@ def test_sources_are_added_and_removed(cli: Cli) -> None:
     url = f"{cli.settings['INGEST_STORAGE'].partition('BlobEndpoint=')[2].partition(';')[0]}/added"
     added = cli.json("sources", "add", url, "--planetary-computer", "no-such-collection", "--timeout", "60", code=1)
     assert added["source"]["error_code"]
-    assert url in {source["container_url"] for source in cli.json("sources")["sources"]}
+    listed = cli.json("sources")
+    assert listed["faults"] == []
+    assert listed["unread"] is None
+    assert url in {source["container_url"] for source in listed["sources"] if source["is_managed"]}
     assert cli.json("sources", "remove", url)["removed"] is True
     assert url not in {source["container_url"] for source in cli.json("sources")["sources"]}
     assert cli.run("sources", "remove", url).returncode == 1
+
+
+def test_sources_shows_those_of_others_and_the_open_operations(cli: Cli, stack: RunningStack) -> None:
+    clients = stack.clients
+    sas = {"sv": "2024", "st": "2026-01-01T00:00:00Z", "se": "2126-01-01T00:00:00Z", "sp": "rl", "sr": "c", "sig": "x"}
+    made = []
+    for number in range(101):  # more than GeoCatalog lists on one page
+        connection = {"containerUrl": f"https://others.blob.core.windows.net/c{number}", "sasToken": urlencode(sas)}
+        source = clients.geocatalog.post_source({"kind": "SasToken", "connectionInfo": connection})
+        assert isinstance(source, dict)
+        made.append(source["id"])
+    stack.create_collection("of-others")
+    stack.catalog("PUT", "/_emulator/behavior", json={"ingest_seconds": [60, 60]}).raise_for_status()
+    try:
+        asset = {"href": "https://others.blob.core.windows.net/c7/a.tif", "type": "image/tiff"}
+        cli.ok("enqueue", "-", stdin=json.dumps(small_item("of-others", "slow") | {"assets": {"data": asset}}))
+        wait_for(lambda: stack.statuses("of-others").get("slow") == "Submitted", "the submitted item")
+        others = {found["container_url"]: found for found in cli.json("sources")["sources"] if not found["is_managed"]}
+        assert len(others) == 101
+        assert {url: found["open_operations"] for url, found in others.items() if found["open_operations"]} == {
+            "https://others.blob.core.windows.net/c7": 1
+        }
+        assert others["https://others.blob.core.windows.net/c0"]["seconds_left"] > 0
+        assert "unmanaged" in cli.ok("sources")
+        unset = Cli({name: value for name, value in cli.settings.items() if name != "GEOCATALOG_URL"})
+        assert unset.json("sources")["unread"] == "GEOCATALOG_URL is not set."
+        cli.ok("cancel", "--collection", "of-others")
+    finally:
+        stack.catalog("POST", "/_emulator/reset").raise_for_status()
+        token = clients.credential.get_token(clients.settings.geocatalog_scope).token
+        for source_id in made:
+            path = f"/inma/ingestion-sources/{source_id}?api-version=2026-04-15"
+            stack.catalog("DELETE", path, headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.mark.parametrize("command", ["sources", "doctor"])
+def test_faults_of_the_list_of_sources_are_shown(cli: Cli, stack: RunningStack, command: str) -> None:
+    def is_shown() -> bool:
+        # The running app reads its list, in which all is well, every few seconds.
+        stack.clients.sources.note_faults(["Entry 2: container_url: is missing."])
+        done = cli.run(command)
+        return "INGESTION_SOURCES: Entry 2: container_url: is missing." in done.stdout + done.stderr
+
+    wait_for(is_shown, "the fault to be shown")
+    stack.clients.sources.note_faults([])
 
 
 def test_doctor_finds_a_healthy_stack_healthy_and_says_what_to_do_otherwise(cli: Cli) -> None:

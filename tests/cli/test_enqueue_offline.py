@@ -1,19 +1,26 @@
 """What `enqueue --dry-run` makes of input: nothing is sent, so no stack is needed."""
 
+import functools
+import gzip
 import json
+import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.command import clean_environment, run
+from cli.sending import enqueue
+from tests.cli.command import clean_environment, run_forked
 from tests.running_stack import small_collection, small_item
 
 
-def dry_run(*arguments: str, stdin: str | None = None, code: int = 0) -> dict[str, Any]:
-    done = run("enqueue", *arguments, "--dry-run", "--json", stdin=stdin)
+def dry_run(*arguments: str, stdin: str | bytes | None = None, code: int = 0) -> dict[str, Any]:
+    done = run_forked("enqueue", *arguments, "--dry-run", "--json", stdin=stdin)
     assert done.returncode == code, done.stdout + done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
@@ -61,7 +68,76 @@ def test_a_folder_reports_every_file_that_is_not_sent(tmp_path: Path) -> None:
         "many.ndjson:3": "refused",
         "many.ndjson:4": "refused",
     }
-    assert report["warnings"] == ["1 other files in folders were passed over: they cannot hold STAC."]
+    assert report["warnings"][0].startswith("1 other files in folders were passed over")
+
+
+def test_a_folder_with_what_lies_about_in_folders(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(A))
+    for hidden in (".ipynb_checkpoints/a.json", "._a.json", ".git/b.json"):
+        (tmp_path / hidden).parent.mkdir(exist_ok=True)
+        (tmp_path / hidden).write_bytes(b"\x00\x05\x16\x07")
+    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "nowhere.json").symlink_to(tmp_path / "gone.json")
+    (tmp_path / os.fsdecode(b"caf\xe9.json")).write_text("[]")
+    report = dry_run(str(tmp_path), code=1)
+    assert report["by_collection"] == {"c": 1}
+    assert [Path(entry["origin"]).name for entry in report["reasons"]] == [os.fsdecode(b"caf\xe9.json")]
+    assert report["warnings"][0].startswith("3 other files")
+
+
+def test_compressed_input_is_told_from_what_is_not_json(tmp_path: Path) -> None:
+    packed = gzip.compress(lines(A, B).encode())
+    (tmp_path / "items.json").write_bytes(packed)
+    for report in (dry_run("-", stdin=packed, code=1), dry_run(str(tmp_path), code=1)):
+        assert "gunzip" in report["reasons"][0]["reason"]
+
+
+@pytest.mark.parametrize("size", range(20, 36))
+def test_a_collection_is_found_wherever_it_stands_in_a_file(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enqueue, "_CHUNK", size)
+    file = tmp_path / "collection.json"
+    file.write_text(json.dumps(small_collection("c"), indent=1))
+    assert enqueue._mentions_collection(file)  # noqa: SLF001 - where the pieces meet cannot be chosen from outside
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": []}))
+    assert not enqueue._mentions_collection(file)  # noqa: SLF001
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str, list[str]]]:
+    """A folder, the URL it is served under, and the paths that were asked for."""
+    asked: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            asked.append(self.path)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield tmp_path, f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_urls_of_items_and_of_static_catalogs(served: tuple[Path, str, list[str]]) -> None:
+    folder, url, asked = served
+    (folder / "items.ndjson").write_text(lines(A, B))
+    (folder / "a.json").write_text(json.dumps(A))
+    links = [{"rel": "item", "href": "./a.json"}, {"rel": "item", "href": "./gone.json"}]
+    (folder / "collection.json").write_text(json.dumps(small_collection("c") | {"links": links}))
+    assert dry_run(f"{url}/items.ndjson")["by_collection"] == {"c": 2}
+    report = dry_run(f"{url}/collection.json", code=1)
+    assert (report["collections"], report["by_collection"]) == (["c"], {"c": 1})
+    assert [entry["origin"] for entry in report["reasons"]] == [f"{url}/gone.json"]
+    assert "the server answered 404" in report["reasons"][0]["reason"]
+    missing = run_forked("enqueue", f"{url}/none.json", "--dry-run")
+    assert (missing.returncode, "answered 404" in missing.stderr) == (1, True)
+    del asked[:]
+    report = dry_run("--by-reference", f"{url}/items.ndjson")
+    assert (report["references"], report["sent"], asked) == (1, 0, [])
 
 
 def test_skip_invalid_and_strict() -> None:
@@ -113,7 +189,7 @@ def test_files_that_hold_nothing_to_send(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_items(tmp_path: Path) -> None:
-    done = run("enqueue", str(tmp_path))
+    done = run_forked("enqueue", str(tmp_path))
     assert done.returncode == 1
     assert "holds no STAC items" in done.stderr
 

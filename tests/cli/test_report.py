@@ -12,7 +12,13 @@ import pytest
 from tests.cli.command import Cli
 from tests.running_stack import RunningStack, small_item
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(
+        None,
+        map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")),
+    ),
+    None,
+)
 
 
 class Page(HTMLParser):
@@ -70,9 +76,12 @@ def test_the_page_is_whole_and_self_contained(page: Path) -> None:
     assert "Succeeded" in {outline["data-state"] for outline in outlines}
     assert "InvalidStac" in parsed.text
     assert "Mend what the message names" in parsed.text
+    assert "Counted are GeoCatalog's operations" in parsed.text
+    bars = {attributes["data-outcome"] for _, attributes in parsed.elements if attributes.get("class") == "bar"}
+    assert "ingested" in bars
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on PATH")
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium, Chrome or Edge on PATH")
 def test_the_page_in_a_browser(page: Path, tmp_path: Path) -> None:
     def chromium(*arguments: str) -> subprocess.CompletedProcess[str]:
         options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]

@@ -130,14 +130,6 @@ def test_dead_letters_are_listed_and_replayed(cli: Cli, stack: RunningStack) -> 
     wait_for(lambda: stack.deadletters("items"), "the dead letter, anew")
 
 
-@pytest.fixture
-def heeds_interrupts() -> Iterator[None]:
-    """Programs started from here heed SIGINT, also where the tests themselves were started in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("heeds_interrupts")
 def test_a_ctrl_c_in_the_middle_is_finished_by_a_second_run(cli: Cli, stack: RunningStack, tmp_path: Path) -> None:
     stack.create_collection("interrupted")
