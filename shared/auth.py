@@ -56,8 +56,9 @@ class TokenSource:
         try:
             access = self._credential.get_token(self._scope)
         except ClientAuthenticationError as error:
+            said = redact(" ".join(error.message.split()))[:300]
             raise Held(
-                f"No token for {self._scope}: {redact(error.message)[:300]} Check the app's identity.",
+                f"No token for {self._scope}: {said} Check the app's identity.",
                 code=ErrorCode.UNAUTHENTICATED,
             ) from None
         except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
+from shared import telemetry
 from shared.clock import utc_now
 from shared.errors import IngestionError
 from shared.tables import DEADLETTERS, Table
@@ -71,6 +72,7 @@ class DeadLetters:
                     )
             except (ResourceExistsError, ResourceModifiedError):
                 continue  # counted by someone else in between: read again
+            telemetry.count_dead_letter(queue, str(error.code))
             return
 
     def rows(self, queue: str | None = None, *, select: Sequence[str] | None = None) -> Iterator[Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import requests
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
+from urllib3.exceptions import HTTPError
 
 from shared.blob_urls import parse_blob_url
 from shared.clock import utc_now
@@ -26,7 +28,7 @@ _CHUNK = 256 * 1024
 _HOSTS_LIFE = timedelta(minutes=1)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _CLIMBING = frozenset({".", ".."})
-_GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_GONE = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
 class HrefReader:
@@ -39,24 +41,30 @@ class HrefReader:
         blobs: client of the ingestion storage's blobs.
         settings: the app's settings.
         sources: table of ingestion sources.
+        time_limit: how long the transfer of one file may take. A host that sends a byte now and then would otherwise
+            hold its function until the platform kills it, with all that the same worker does.
     """
 
-    def __init__(self, blobs: BlobServiceClient, settings: Settings, sources: SourceStore) -> None:
+    def __init__(
+        self, blobs: BlobServiceClient, settings: Settings, sources: SourceStore, *, time_limit: timedelta
+    ) -> None:
         self._blobs = blobs
         self._settings = settings
         self._sources = sources
+        self._time_limit = time_limit
         self._session = requests.Session()
         self._lock = threading.Lock()
         self._source_hosts: frozenset[str] = frozenset()
         self._hosts_until: datetime | None = None
 
     @contextmanager
-    def open(self, href: str, *, trusted: bool = False) -> Iterator[Iterator[bytes]]:
+    def open(self, href: str, *, trusted: bool = False, start: int = 0) -> Iterator[Iterator[bytes]]:
         """Opens a URL for reading in chunks.
 
         Args:
             href: the URL of a message.
             trusted: whether the URL comes from a configured service, not from a message, so may lie on any public host.
+            start: the byte to begin at; nothing is read of a file that ends before.
 
         Yields:
             The content, chunk by chunk.
@@ -67,19 +75,26 @@ class HrefReader:
         """
         own = self._own_blob(href)
         if own:
-            yield self._read_own(*own)
+            yield self._read_own(*own, start=start)
             return
         parts = self._checked(href, trusted=trusted)
+        headers = {"Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
         try:
-            response = self._session.get(
-                href, stream=True, timeout=_TIMEOUT, allow_redirects=False, headers={"Accept-Encoding": "identity"}
-            )
+            response = self._session.get(href, stream=True, timeout=_TIMEOUT, allow_redirects=False, headers=headers)
         except requests.RequestException as error:
             raise Unavailable(f"{_shown(parts)} did not answer ({type(error).__name__}).") from error
         with response:
-            if response.status_code != HTTPStatus.OK:
+            chunks = _chunks(response, parts, self._time_limit)
+            if response.status_code == HTTPStatus.OK:
+                yield _without_start(chunks, start)
+            elif start and response.status_code == HTTPStatus.PARTIAL_CONTENT:
+                yield chunks
+            elif start and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                yield iter(())
+            else:
                 raise _fault(response.status_code, parts)
-            yield _chunks(response, parts)
 
     def read_all(self, href: str, *, limit: int, trusted: bool = False) -> bytes:
         """Reads a whole file of at most `limit` bytes.
@@ -129,10 +144,13 @@ class HrefReader:
         is_climbing = not _CLIMBING.isdisjoint(url.blob.replace("\\", "/").split("/"))
         return None if is_climbing or not url.blob else (url.container, url.blob)
 
-    def _read_own(self, container: str, blob: str) -> Iterator[bytes]:
+    def _read_own(self, container: str, blob: str, *, start: int = 0) -> Iterator[bytes]:
+        client = self._blobs.get_blob_client(container, blob)
         try:
-            yield from self._blobs.get_blob_client(container, blob).download_blob(max_concurrency=1).chunks()
+            yield from client.download_blob(offset=start or None, max_concurrency=1).chunks()
         except HttpResponseError as error:
+            if start and error.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return
             # 400: a name that no blob can have.
             if error.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}:
                 raise
@@ -196,11 +214,23 @@ def _check_address(host: str) -> None:
         )
 
 
-def _chunks(response: requests.Response, parts: SplitResult) -> Iterator[bytes]:
+def _chunks(response: requests.Response, parts: SplitResult, limit: timedelta) -> Iterator[bytes]:
+    end = time.monotonic() + limit.total_seconds()
     try:
-        yield from response.iter_content(_CHUNK)
-    except requests.RequestException as error:
+        # Whatever has come, however little: to wait for a full chunk would be to wait without a limit.
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            yield chunk
+            if time.monotonic() > end:
+                raise Unavailable(f"{_shown(parts)} sent its file for longer than {limit} and was left.")
+    except HTTPError as error:
         raise Unavailable(f"{_shown(parts)} broke off ({type(error).__name__}).") from error
+
+
+def _without_start(chunks: Iterator[bytes], start: int) -> Iterator[bytes]:
+    # A server that knows no ranges answers with the whole file.
+    for chunk in chunks:
+        yield chunk[start:]
+        start = max(0, start - len(chunk))
 
 
 def _fault(status: int, parts: SplitResult) -> IngestionError:
@@ -218,4 +248,4 @@ def _fault(status: int, parts: SplitResult) -> IngestionError:
 
 
 def _shown(parts: SplitResult) -> str:
-    return f"{parts.scheme}://{parts.hostname}{parts.path[:200]}"
+    return f"{parts.scheme}://{parts.netloc}{parts.path[:200]}"

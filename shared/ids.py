@@ -20,10 +20,7 @@ def check_item_id(item_id: object) -> str:
     """
     if isinstance(item_id, str) and _ITEM_ID.fullmatch(item_id) and item_id not in _PATH_SEGMENTS:
         return item_id
-    raise BadMessage(
-        f"The item id {_shown(item_id)} is not one GeoCatalog takes: use 1 to 149 of A-Z a-z 0-9 - _ + , ( ) .",
-        code=ErrorCode.BAD_ID,
-    )
+    raise _refusal("item", item_id, "1 to 149 of A-Z a-z 0-9 - _ + , ( ) .")
 
 
 def check_collection_id(collection_id: object) -> str:
@@ -38,14 +35,17 @@ def check_collection_id(collection_id: object) -> str:
         and collection_id not in _PATH_SEGMENTS
     ):
         return collection_id
-    raise BadMessage(
-        f"The collection id {_shown(collection_id)} is not one GeoCatalog takes: use A-Z a-z 0-9 - _ . only.",
-        code=ErrorCode.BAD_ID,
-    )
+    raise _refusal("collection", collection_id, "A-Z a-z 0-9 - _ . only.")
+
+
+def _refusal(of: str, value: object, rule: str) -> BadMessage:
+    if value is None:
+        return BadMessage(f"There is no {of} id: give one, of {rule}", code=ErrorCode.BAD_ID)
+    return BadMessage(f"The {of} id {_shown(value)} is not one GeoCatalog takes: use {rule}", code=ErrorCode.BAD_ID)
 
 
 def _shown(value: object) -> str:
     if not isinstance(value, str):
-        return "(none)" if value is None else f"of type {type(value).__name__}"
+        return f"of type {type(value).__name__}"
     # Ascii, so that look-alike letters show themselves; short, so that a body cannot hide in an id.
     return ascii(value[:80]) + ("…" if len(value) > 80 else "")  # noqa: PLR2004 - a length to read at a glance

@@ -2,12 +2,13 @@
 
 import hashlib
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from shared import telemetry
 from shared.clients import Clients
 from shared.errors import BadContent
-from shared.fan_out import fan_out, fan_out_whole
+from shared.fan_out import fan_out, fan_out_whole, go_on
 from shared.ids import check_collection_id, check_item_id
 from shared.item_files import ItemFile, open_item_file
 from shared.item_work import carry_out
@@ -17,6 +18,10 @@ from shared.stac_items import item_version, prepare_item
 from shared.versions import Work
 
 log = logging.getLogger(__name__)
+
+# How far ahead of its queue a message's first_enqueued is believed: clocks differ, and the items of one file are
+# numbered by microseconds. One from further on would supersede all that follows.
+_CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 def ingest_message(raw: bytes, enqueued_at: datetime, app: Clients) -> None:
@@ -43,6 +48,9 @@ def _ingest(body: bytes, enqueued_at: datetime, app: Clients) -> None:
     if message.item is not None:
         ingest_item(message.item, message, body, enqueued_at, app)
         return
+    if message.offset:
+        go_on(message, enqueued_at, app)
+        return
     with open_item_file(str(message.href), app.hrefs) as file:
         if file.single is None:
             fan_out(file, message, enqueued_at, app)
@@ -67,6 +75,9 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueue
     collection = check_collection_id(message.collection or item.get("collection"))
     item_id = check_item_id(item.get("id"))
     first_enqueued = message.first_enqueued or enqueued_at
+    if first_enqueued > enqueued_at + _CLOCK_TOLERANCE:
+        first_enqueued = enqueued_at
+    own_id = correlation_id_of(body, first_enqueued)
     fault: BadContent | None = None
     prepared = None
     try:
@@ -93,7 +104,8 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueue
         retry_since=message.retry_since,
         if_exists=message.if_exists,
         force=message.force,
-        correlation_id=message.correlation_id or correlation_id_of(body, first_enqueued),
-        traceparent=message.traceparent,
+        correlation_id=message.correlation_id or own_id,
+        traceparent=telemetry.traceparent_of(message.traceparent, own_id),
     )
-    carry_out(work, app)
+    with telemetry.work_span(work):
+        carry_out(work, app)

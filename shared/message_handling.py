@@ -5,11 +5,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared import telemetry
 from shared.clients import Clients
 from shared.clock import format_timestamp, parse_timestamp
 from shared.errors import BadMessage, Disposition, IngestionError, Throttled, disposition_of
 from shared.item_work import retry_delay
-from shared.messages import Outcome, Result, decode_body, read_object
+from shared.messages import Outcome, Result, decode_body, next_attempt, read_object
 from shared.redact import redact
 
 log = logging.getLogger(__name__)
@@ -43,8 +44,16 @@ def handle(queue: str, raw: bytes, enqueued_at: datetime, work: Callable[[bytes]
         reject(queue, body, error, app)
 
 
-def reject(queue: str, body: bytes, error: IngestionError, app: Clients) -> None:
-    """Records a dead letter and announces that the message was rejected."""
+def reject(queue: str, body: bytes, error: IngestionError, app: Clients, *, correlation_id: str | None = None) -> None:
+    """Records a dead letter and announces that the message was rejected.
+
+    Args:
+        queue: the queue it was on.
+        body: the message, or the part of it that is at fault.
+        error: what is wrong with it.
+        app: the clients.
+        correlation_id: that of the message, where the body does not carry it.
+    """
     log.warning("Message of queue %s rejected: %s %s", queue, error.code, error.message)
     app.deadletters.record(queue, body, error)
     fields = _fields(body)
@@ -55,7 +64,7 @@ def reject(queue: str, body: bytes, error: IngestionError, app: Clients) -> None
             outcome=Outcome.REJECTED,
             error_code=str(error.code),
             error_message=error.message,
-            correlation_id=_text(fields.get("correlation_id")),
+            correlation_id=correlation_id or _text(fields.get("correlation_id")),
             finished_at=app.now(),
         )
     )
@@ -78,8 +87,10 @@ def _send_back(queue: str, body: bytes, enqueued_at: datetime, error: IngestionE
     if isinstance(error, Throttled):
         app.pause.pause(error.retry_after)
     log.warning("Message of queue %s delayed for %s: %s %s", queue, delay, error.code, error.message)
+    is_held = disposition_of(error) is Disposition.HOLD
+    telemetry.count_retry(telemetry.Retry.HELD if is_held else telemetry.Retry.DELAYED, error.code)
     kept = {
-        "attempt": attempt + 1,
+        "attempt": next_attempt(attempt),
         "first_enqueued": fields.get("first_enqueued") or format_timestamp(enqueued_at),
         "retry_since": fields.get("retry_since") or format_timestamp(app.now()),
     }

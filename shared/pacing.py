@@ -82,6 +82,17 @@ class SharedPause:
         not_before = self._not_before
         return max(not_before - now, timedelta(0)) if not_before else timedelta(0)
 
+    def respect(self) -> None:
+        """Refuses to go on while GeoCatalog is not to be asked.
+
+        Raises:
+            Throttled: the pause lasts; it says how long.
+            azure.core.exceptions.AzureError: the storage could not be reached.
+        """
+        remaining = self.remaining()
+        if remaining > timedelta(0):
+            raise Throttled("GeoCatalog asked to wait.", retry_after=remaining)
+
     def pause(self, retry_after: timedelta | None) -> None:
         """Makes every instance wait: for as long as the service asked, or longer each time until it answers again."""
         now = self._now()

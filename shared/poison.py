@@ -15,6 +15,9 @@ from shared.versions import Work
 
 log = logging.getLogger(__name__)
 
+# To read a file must not be what crashed the function: an item that GeoCatalog takes has 1 MB.
+_MAX_ITEM_FILE = 2 * 1024 * 1024
+
 BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
 
 
@@ -75,8 +78,7 @@ def _give_up(queue: str, body: bytes, fields: dict[str, Any], app: Clients) -> N
         "Handling the message crashed again and again; look at the app's log for the cause, then replay it.",
         code=ErrorCode.REPEATED_CRASH,
     )
-    nested = fields.get("item")
-    item: dict[str, Any] = nested if isinstance(nested, dict) else {}
+    item = _item_of(fields, app)
     try:
         collection = check_collection_id(fields.get("collection") or item.get("collection"))
         item_id = check_item_id(fields.get("id") or item.get("id"))
@@ -94,6 +96,17 @@ def _give_up(queue: str, body: bytes, fields: dict[str, Any], app: Clients) -> N
     )
     if not _fail_item(work, error, app):
         reject(queue, body, error, app)
+
+
+def _item_of(fields: dict[str, Any], app: Clients) -> dict[str, Any]:
+    """Returns the item that a message carries or names; empty where it is none, or cannot be read quickly."""
+    item, href = fields.get("item"), fields.get("href")
+    if isinstance(href, str):
+        try:
+            item = read_object(app.hrefs.read_all(href, limit=_MAX_ITEM_FILE))
+        except IngestionError:
+            item = None
+    return item if isinstance(item, dict) else {}
 
 
 def _fail_item(work: Work, error: IngestionError, app: Clients) -> bool:

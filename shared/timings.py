@@ -22,6 +22,7 @@ class Timings:
             still on its way, cannot overtake.
         operation_check: wait before a newer version looks again whether the open operation has ended.
         fan_out_budget: how long one run sends the items of a file before it hands over to the next.
+        fetch: how long the transfer of one file may take, with what is done to its items meanwhile.
     """
 
     read_timeout: timedelta = timedelta(seconds=55)
@@ -32,6 +33,7 @@ class Timings:
     quiet: timedelta = timedelta(minutes=1)
     operation_check: timedelta = timedelta(seconds=20)
     fan_out_budget: timedelta = timedelta(minutes=1)
+    fetch: timedelta = timedelta(minutes=3)
 
     def scaled(self, factor: float) -> "Timings":
         """Returns the same proportions on a faster clock, for the local stack and tests (setting TIME_SCALE)."""

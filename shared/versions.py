@@ -133,4 +133,4 @@ def _is_ahead(work: Work, row: ItemRow) -> bool:
 
 def _is_forced_anew(work: Work, row: ItemRow) -> bool:
     # The very message that was carried out already, given again by the queue, is not a new wish.
-    return work.force and work.first_enqueued != row.first_enqueued
+    return work.force and not _is_same_message(work, row)

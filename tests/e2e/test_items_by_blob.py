@@ -35,8 +35,17 @@ def test_a_newline_delimited_file_is_ingested_and_its_bad_lines_are_dead_letters
     lines[3:3] = ["not json at all", "", '{"type": "Collection", "id": "no item"}']
     drop(stack, "lines.ndjson", "\n".join(lines) + "\n")
     stack.wait_all(COLLECTION, "Succeeded", {item["id"] for item in items})
-    reasons = {str(letter["reason"]) for letter in stack.deadletters("items")}
-    assert {"Line 4 is not JSON.", "Entry 5 is not a STAC Item."} <= reasons
+    reasons = [str(letter["reason"]) for letter in stack.deadletters("items") if "lines.ndjson" in letter["reason"]]
+    assert sorted(reason.partition(".")[0] for reason in reasons) == [
+        "Entry 5 is not a STAC Item",
+        "Line 4 is not JSON",
+    ]
+
+
+def test_the_result_of_a_file_that_is_no_stac_names_it(stack: RunningStack) -> None:
+    drop(stack, "no stac.json", "<html>")
+    result = stack.result(error_code="HrefNotStac")
+    assert "incoming/no%20stac.json" in result["error_message"]
 
 
 def test_a_changed_file_is_ingested_again(stack: RunningStack) -> None:

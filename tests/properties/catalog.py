@@ -49,13 +49,13 @@ class Catalog:
         self.behave(ingest_seconds=[0, 0])
 
     def writes(self) -> list[tuple[str, str]]:
-        """Give method and path of every writing request since the last reset, control routes left out."""
+        """Give method and path of every writing request since the last reset."""
+        return [(method, path) for method, path in self.requests() if method not in {"GET", "HEAD"}]
+
+    def requests(self) -> list[tuple[str, str]]:
+        """Give method and path of every request since the last reset, control routes left out."""
         answer = self._session.get(f"{self.url}/_emulator/requests", timeout=_TIMEOUT)
-        return [
-            (request["method"], request["path"])
-            for request in answer.json()
-            if request["method"] not in {"GET", "HEAD"} and not request["path"].startswith("/_emulator")
-        ]
+        return [(request["method"], request["path"]) for request in answer.json()]
 
     def open_operations(self) -> int:
         """Count the operations that have not ended."""

@@ -1,6 +1,7 @@
 """What a message may make the app fetch: only from allowed hosts, within limits, and never with redirects."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,13 +23,20 @@ class Site(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         status = int(self.path.strip("/").split("/")[0])
+        content = CONTENT * 100 if "large" in self.path else CONTENT
+        if "ranges" in self.path and "Range" in self.headers:
+            content = content[int(self.headers["Range"].removeprefix("bytes=").removesuffix("-")) :]
+            status = 206 if content else 416
         self.send_response(status)
         if status == 302:
             self.send_header("Location", "/200/elsewhere")
-        content = CONTENT * 100 if "large" in self.path else CONTENT
         self.send_header("Content-Length", str(len(content) + (9 if "short" in self.path else 0)))
         self.end_headers()
-        self.wfile.write(content)
+        step = 1 if "slow" in self.path else len(content)
+        for start in range(0, len(content), step):
+            self.wfile.write(content[start : start + step])
+            if "slow" in self.path:
+                time.sleep(0.02)
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""
@@ -65,6 +73,22 @@ def refusal(app: Clients, href: str) -> IngestionError:
 
 def test_an_allowed_host_is_read(app: Clients, host: str) -> None:
     assert app.hrefs.read_all(f"http://{host}/200/item.json?sig=x", limit=LIMIT) == CONTENT
+
+
+@pytest.mark.parametrize("path", ["200/ranges/large", "200/no/large"])
+def test_a_file_is_read_from_a_byte_on(app: Clients, host: str, path: str) -> None:
+    with app.hrefs.open(f"http://{host}/{path}", start=7) as chunks:
+        assert b"".join(chunks) == (CONTENT * 100)[7:]
+    with app.hrefs.open(f"http://{host}/{path}", start=10_000) as chunks:
+        assert b"".join(chunks) == b""
+
+
+def test_an_own_blob_is_read_from_a_byte_on(app: Clients) -> None:
+    content = bytes(range(256)) * 10_000  # of several reads
+    blob = app.storage.blobs.get_container_client("incoming").upload_blob("bytes", content, overwrite=True)
+    for start in (1, 1_048_577, len(content)):
+        with app.hrefs.open(blob.url, start=start) as chunks:
+            assert b"".join(chunks) == content[start:]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +134,7 @@ def test_a_name_without_an_address_is_tried_again(app: Clients) -> None:
         (302, BadMessage, ErrorCode.HREF_REFUSED),
         (401, BadMessage, ErrorCode.HREF_REFUSED),
         (403, BadMessage, ErrorCode.HREF_REFUSED),
+        (204, BadMessage, ErrorCode.HREF_NOT_FOUND),
         (404, BadMessage, ErrorCode.HREF_NOT_FOUND),
         (410, BadMessage, ErrorCode.HREF_NOT_FOUND),
         (408, Unavailable, ErrorCode.UNAVAILABLE),
@@ -124,6 +149,7 @@ def test_answers(app: Clients, host: str, status: int, kind: type[IngestionError
     assert isinstance(error, kind)
     assert error.code == code
     assert "hunter2" not in error.message
+    assert host in error.message
 
 
 def test_a_file_over_the_limit_is_refused(app: Clients, host: str) -> None:
@@ -132,6 +158,15 @@ def test_a_file_over_the_limit_is_refused(app: Clients, host: str) -> None:
 
 def test_a_transfer_that_breaks_off_is_tried_again(app: Clients, host: str) -> None:
     assert isinstance(refusal(app, f"http://{host}/200/short"), Unavailable)
+
+
+def test_a_transfer_that_never_ends_is_left(azurite: Azurite, host: str) -> None:
+    hurried = make_app(azurite, "http://127.0.0.1:9", ALLOWED_HREF_HOSTS=host, TIME_SCALE="0.001")
+
+    error = refusal(hurried, f"http://{host}/200/slow/large")
+
+    assert isinstance(error, Unavailable)
+    assert "for longer than" in error.message
 
 
 # The app's own containers

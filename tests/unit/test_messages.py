@@ -45,6 +45,7 @@ def refusal(kind: type[Message], fields: dict[str, Any]) -> str:
         b"\xef\xbb\xbf" + BODY,
         base64.b64encode(BODY),
         base64.b64encode(BODY) + b"\n",
+        base64.b64encode(BODY)[:20] + b"\r\n" + base64.b64encode(BODY)[20:],
         base64.b64encode(b"\xef\xbb\xbf" + BODY),
         base64.b64encode(b"\n " + BODY + b" "),
     ],

@@ -94,6 +94,7 @@ EARLIER = {"first_enqueued": T0 - MINUTE}
         ("forced, while on its way", row(ItemStatus.SUBMITTED), work(**LATER, force=True),
          Decision.WAIT_FOR_OPERATION),
         ("forced, given again by the queue", row(), work(force=True), Decision.UNCHANGED),
+        ("forced in the same second", row(), work(correlation_id="c-2", force=True), Decision.CLAIM),
         ("deletion, later", row(), deletion(**LATER), Decision.CLAIM),
         ("deletion, earlier", row(), deletion(**EARLIER), Decision.SUPERSEDED),
         ("deletion while an operation is open", row(ItemStatus.SUBMITTED), deletion(**LATER),

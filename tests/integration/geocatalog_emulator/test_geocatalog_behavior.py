@@ -90,6 +90,7 @@ def test_requests_are_listed_until_the_reset(trusting: EmulatorClient) -> None:
             "unknown_collection": 404,
             "bad_batch_member": "failed",
             "default_mosaic": False,
+            "rewritten_configuration": False,
         },
     }
     assert trusting.json(f"/stac/collections/{trusting.collection_id}")["id"], "data outlives a reset"

@@ -1,5 +1,7 @@
 """Stored items: what the service changes in them, and what it keeps."""
 
+from typing import Any
+
 from .emulator_client import EmulatorClient, item
 
 
@@ -96,3 +98,25 @@ def test_sorting_puts_what_is_missing_last(trusting: EmulatorClient) -> None:
     assert walked("eo:cloud_cover") == "ceabd"
     assert walked("-properties.eo:cloud_cover") == "aecdb"
     assert walked("-id") == "edcba"
+
+
+def test_names_with_dots_lead_into_properties(trusting: EmulatorClient) -> None:
+    for name, height, width in (("a", 1, 1), ("b", 2, 3), ("c", 3, 2)):
+        inner = {"datetime": "2024-05-01T10:00:00Z", "grid": {"height": height, "depth": 0}, "grid.width": width}
+        trusting.outcome(trusting.post(item(name, properties=inner)))
+
+    def found(**search: object) -> list[dict[str, Any]]:
+        response = trusting.send("POST", "/stac/search", json={"collections": [trusting.collection_id], **search})
+        assert response.status_code == 200, response.text
+        features: list[dict[str, Any]] = response.json()["features"]
+        return features
+
+    by_height = found(sortby=[{"field": "properties.grid.height", "direction": "desc"}])
+    assert [one["id"] for one in by_height] == ["c", "b", "a"]
+    by_width = found(sortby=[{"field": "grid.width", "direction": "desc"}])
+    assert [one["id"] for one in by_width] == ["b", "c", "a"]
+    (included,) = found(ids=["a"], fields={"include": ["properties.grid.height", "grid.width"]})
+    assert included["properties"] == {"grid": {"height": 1}, "grid.width": 1}
+    (excluded,) = found(ids=["a"], fields={"exclude": ["properties.grid.depth", "properties.nothing.there"]})
+    assert excluded["properties"]["grid"] == {"height": 1}
+    assert excluded["properties"]["grid.width"] == 1

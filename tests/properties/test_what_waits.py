@@ -1,0 +1,124 @@
+"""What waits comes back once, keeps the pause that GeoCatalog asked for, and is given up where it crashes."""
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from local.azurite import Azurite
+from shared.clients import Clients
+from shared.errors import ErrorCode
+from shared.ingestion import ingest_message
+from shared.messages import QueueName, parse_item_message
+from shared.poison import record_poison
+from shared.status_rows import ItemStatus
+from shared.tables import PACING
+from shared.tracking import track_operations
+from tests.data.documents import item
+from tests.properties.apps import Clock, clear_queues, decoded, make_app, message_count, results
+from tests.properties.catalog import COLLECTION, Catalog
+
+
+@pytest.fixture
+def app(azurite: Azurite, catalog: Catalog) -> Clients:
+    """Build clients on empty queues, with delays of seconds."""
+    made = make_app(azurite, catalog.url, TIME_SCALE="0.001")
+    clear_queues(made)
+    catalog.reset()
+    return made
+
+
+@pytest.fixture
+def pausing(azurite: Azurite, catalog: Catalog, clock: Clock) -> Iterator[Clients]:
+    """Build clients with the real delays, on a clock that the test moves; no pause is left behind."""
+    made = make_app(azurite, catalog.url, clock)
+    clear_queues(made)
+    catalog.reset()
+    yield made
+    made.storage.tables.get_table_client(PACING).delete_entity("geocatalog", "not_before")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock that can be moved on."""
+    return Clock()
+
+
+def waiting(app: Clients) -> list[dict[str, Any]]:
+    """Give the messages that wait on queue `items`, once they are visible."""
+    found: list[Any] = []
+    while len(found) < message_count(app, QueueName.ITEMS):
+        found += list(app.queues.client(QueueName.ITEMS).receive_messages(max_messages=32))
+    return [decoded(message.content) for message in found]
+
+
+def encoded(message: dict[str, Any]) -> bytes:
+    return base64.b64encode(json.dumps(message).encode())
+
+
+def test_an_attempt_that_no_column_holds_is_not_counted_on(app: Clients, catalog: Catalog) -> None:
+    catalog.behave(faults=[{"method": "POST", "kind": "status", "status": 403, "count": 1}])
+    forged = {"item": item("forged", collection=COLLECTION), "attempt": 2**31 - 1}
+
+    ingest_message(encoded(forged), app.now(), app)
+
+    row = app.status.get(COLLECTION, "forged")
+    assert row is not None
+    assert row.status is ItemStatus.HELD
+    (copy,) = waiting(app)
+    assert parse_item_message(copy).attempt == row.attempt == forged["attempt"]
+
+
+def test_a_moment_ahead_of_the_queue_does_not_supersede_what_follows(app: Clients, catalog: Catalog) -> None:
+    catalog.behave(faults=[{"method": "POST", "kind": "status", "status": 403, "count": 1}])
+    sent = app.now()
+    forged = {"item": item("ahead", collection=COLLECTION), "first_enqueued": "2999-01-01T00:00:00Z"}
+
+    ingest_message(encoded(forged), sent, app)
+
+    row = app.status.get(COLLECTION, "ahead")
+    assert row is not None
+    assert row.first_enqueued == sent
+
+
+def test_a_version_that_is_no_longer_served_holds_items(azurite: Azurite, catalog: Catalog, app: Clients) -> None:
+    old = make_app(azurite, catalog.url, TIME_SCALE="0.001", GEOCATALOG_API_VERSION="2024-01-31-preview")
+
+    ingest_message(encoded({"item": item("versioned", collection=COLLECTION)}), old.now(), old)
+
+    row = app.status.get(COLLECTION, "versioned")
+    assert row is not None
+    assert (row.status, row.error_code) == (ItemStatus.HELD, "UnsupportedApiVersionValue")
+    assert "GEOCATALOG_API_VERSION" in str(row.error_message)
+
+
+def test_operations_are_not_asked_for_during_a_pause(pausing: Clients, catalog: Catalog, clock: Clock) -> None:
+    message = {"item": item("paused", collection=COLLECTION), "force": True}
+    ingest_message(encoded(message), pausing.now(), pausing)
+    pausing.pause.pause(timedelta(minutes=10))
+    asked = len(catalog.requests())
+
+    assert track_operations(pausing) == 0
+    assert len(catalog.requests()) == asked
+
+    clock.advance(timedelta(minutes=11))
+    assert track_operations(pausing) == 1
+    assert [result["id"] for result in results(pausing)] == ["paused"]
+
+
+def test_an_item_that_a_message_names_is_failed_where_it_crashes(app: Clients, catalog: Catalog) -> None:
+    content = json.dumps(item("crashing", collection=COLLECTION))
+    blob = app.storage.blobs.get_container_client("incoming").upload_blob("crashing.json", content, overwrite=True)
+    catalog.behave(faults=[{"method": "POST", "kind": "status", "status": 403, "count": 1}])
+    ingest_message(encoded({"href": blob.url}), app.now(), app)
+    (copy,) = waiting(app)
+
+    record_poison(QueueName.ITEMS, encoded({**copy, "crashes": 1}), app)
+
+    row = app.status.get(COLLECTION, "crashing")
+    assert row is not None
+    assert (row.status, row.error_code) == (ItemStatus.FAILED, ErrorCode.REPEATED_CRASH)
+    assert [(one["id"], one["outcome"]) for one in results(app)] == [("crashing", "failed")]
