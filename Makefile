@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 CHECKED := function_app.py functions shared cli local tests
 
-.PHONY: help setup demo start test check bench clean
+.PHONY: help setup demo start test check bench bench-sweep clean
 
 help:  ## Show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 setup:  ## Install everything into .venv
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON); install Python 3.11 to 3.13, or name one: make PYTHON=…"; exit 1; }
@@ -30,8 +30,11 @@ check: setup  ## Lint, format, types, dead code, dependencies, imports
 	@$(BIN)/deptry .
 	@$(BIN)/lint-imports --no-cache
 
-bench: setup  ## Measure the GeoCatalog emulator
-	@$(BIN)/python bench/emulator_rate.py
+bench: setup  ## Measure the app against its alternatives, a quarter of an hour; writes docs/benchmarks.md
+	@$(BIN)/python -m bench
+
+bench-sweep: setup  ## Measure how many messages one instance should work on at once
+	@$(BIN)/python -m bench sweep
 
 clean:  ## Remove what set-up and runs have made
 	rm -rf .venv .local build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

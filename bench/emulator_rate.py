@@ -3,12 +3,11 @@
 Benchmarks of the app are worth something only while the emulator is quicker than what it measures: at least 1,000 item
 posts and 1,000 operation reads per second and core.
 
-    .venv/bin/python bench/emulator_rate.py [ITEMS]
+    .venv/bin/python -m bench.emulator_rate [ITEMS]
 """
 
 import argparse
 import asyncio
-import base64
 import itertools
 import json
 import subprocess
@@ -19,58 +18,12 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from bench.items import body, collection, item
+from bench.stack import bearer_token
+
 CONNECTIONS = 32
 READS = 20_000
-COLLECTION = {
-    "type": "Collection",
-    "stac_version": "1.0.0",
-    "id": "bench",
-    "description": "For a benchmark",
-    "license": "CC-BY-4.0",
-    "links": [],
-    "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [["2020-01-01T00:00:00Z", None]]}},
-}
-
 Request = tuple[str, str, bytes]
-
-
-def token() -> str:
-    """Makes a bearer token that the emulator takes: it looks at audience and expiry."""
-    claims = {"aud": "https://geocatalog.spatio.azure.com", "nbf": 0, "exp": int(time.time()) + 86_400}
-    parts = (
-        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({"alg": "none"}, claims)
-    )
-    return ".".join((*parts, "x"))
-
-
-def item(number: int) -> bytes:
-    """Makes an item of about 4 kB with twelve assets."""
-    assets = {
-        f"B{band:02d}": {
-            "href": f"https://example.com/scenes/{number}/B{band:02d}_10m.tif",
-            "type": "image/tiff; application=geotiff; profile=cloud-optimized",
-            "roles": ["data"],
-            "title": f"Band {band}",
-            "gsd": 10.0,
-            "proj:shape": [10_980, 10_980],
-            "proj:bbox": [300_000.0, 5_390_220.0, 409_800.0, 5_500_020.0],
-        }
-        for band in range(12)
-    }
-    ring = [[1, 2], [3, 2], [3, 4], [1, 4], [1, 2]]
-    return json.dumps(
-        {
-            "type": "Feature",
-            "stac_version": "1.0.0",
-            "id": f"scene-{number}",
-            "collection": "bench",
-            "geometry": {"type": "Polygon", "coordinates": [ring]},
-            "bbox": [1, 2, 3, 4],
-            "properties": {"datetime": "2024-05-01T10:00:00Z", "eo:cloud_cover": 12.3},
-            "links": [],
-            "assets": assets,
-        }
-    ).encode()
 
 
 class Client:
@@ -80,7 +33,9 @@ class Client:
         parts = urlsplit(url)
         self._address = (str(parts.hostname), int(parts.port or 80))
         self._process = process
-        self._head = f"Host: {parts.netloc}\r\nAuthorization: Bearer {token()}\r\nContent-Type: application/json\r\n"
+        self._head = (
+            f"Host: {parts.netloc}\r\nAuthorization: Bearer {bearer_token()}\r\nContent-Type: application/json\r\n"
+        )
 
     async def call(
         self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], request: Request
@@ -120,7 +75,7 @@ class Client:
 async def measure(client: Client, items: int) -> None:
     """Posts items in batches and reads their operations."""
     await client.once(("PUT", "/_emulator/behavior", b'{"ingest_seconds": [0, 0.5]}'))
-    await client.once(("POST", "/stac/collections", json.dumps(COLLECTION).encode()))
+    await client.once(("POST", "/stac/collections", body(collection())))
     while (await client.once(("GET", "/stac/collections/bench", b"")))[0] != 200:
         await asyncio.sleep(0.05)
     operations: list[str] = []
@@ -128,10 +83,14 @@ async def measure(client: Client, items: int) -> None:
         posts = await client.run(
             f"posts from {start:,}",
             min(10_000, items - start),
-            lambda number, start=start: ("POST", "/stac/collections/bench/items", item(start + number)),  # type: ignore[misc]
+            lambda number, start=start: (
+                "POST",
+                "/stac/collections/bench/items",
+                body(item(f"scene-{start + number}")),
+            ),  # type: ignore[misc]
         )
         assert {status for status, _ in posts} == {202}
-        operations += [json.loads(body)["id"] for _, body in posts]
+        operations += [json.loads(answer)["id"] for _, answer in posts]
     reads = min(len(operations), READS)
     await client.run("operation reads", reads, lambda number: ("GET", f"/inma/operations/{operations[number]}", b""))
 

@@ -91,13 +91,17 @@ def build_clients(
             rate_limit=RateLimit(settings.max_requests_per_second),
             read_timeout=timings.read_timeout,
         ),
-        planetary_computer=PlanetaryComputer(settings.planetary_computer_url),
+        planetary_computer=PlanetaryComputer(
+            settings.planetary_computer_url,
+            read_timeout=timings.read_timeout / 2,  # its reads are tried three times
+            subscription_key=settings.planetary_computer_subscription_key,
+        ),
         status=StatusStore(storage.tables),
         deadletters=DeadLetters(storage.tables, now=now),
         sources=sources,
         queues=Queues(storage.queues, Payloads(storage.blobs), results_queue=settings.results_queue),
         pause=SharedPause(storage.tables, timings, now=now),
-        hrefs=HrefReader(storage.blobs, settings, sources),
+        hrefs=HrefReader(storage.blobs, settings, sources, time_limit=timings.fetch),
         now=now,
     )
 

@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from shared.auth import TokenSource
@@ -22,7 +21,8 @@ from shared.clock import utc_now
 from shared.errors import BadContent, ErrorCode, Held, IngestionError, LostResponse, Throttled, Unavailable
 from shared.pacing import RateLimit
 from shared.redact import redact
-from shared.storage import POOL_SIZE
+from shared.storage import POOL_SIZE, unchanged
+from shared.telemetry.http import TracedAdapter
 
 _CONNECT_TIMEOUT_SECONDS = 5.0
 # Quick retries of reads only; in all under 5 s. Longer waits delay the message, not the thread.
@@ -70,7 +70,8 @@ class GeoCatalog:
         self._rate_limit = rate_limit
         self._read_timeout = read_timeout.total_seconds()
         self._session = requests.Session()
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=_READ_RETRIES)
+        self._session.auth = unchanged
+        adapter = TracedAdapter(pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=_READ_RETRIES)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -298,7 +299,8 @@ class GeoCatalog:
         """Sends one request with a token.
 
         Raises:
-            Held: 401, 403, or 404 where it is not expected: an operator must mend the set-up.
+            Held: 401, 403, 404 where it is not expected, a redirect, 405, or a refused api-version: an operator must
+                mend the set-up.
             Throttled: 429 or 503.
             Unavailable: another transient fault; LostResponse where a write may have been done.
             BadContent: any other answer.
@@ -412,7 +414,15 @@ def _fault(refusal: Refusal, method: str, path: str, response: requests.Response
         )
     if refusal.status == HTTPStatus.NOT_FOUND:
         return Held(f"{said}{detail} Create the collection, then it is tried again.", code=ErrorCode.NO_COLLECTION)
+    if _is_wrong_address(refusal):
+        return Held(f"{said}{detail} Check GEOCATALOG_URL and GEOCATALOG_API_VERSION.", code=refusal.code)
     return BadContent(said + detail, code=refusal.code)
+
+
+def _is_wrong_address(refusal: Refusal) -> bool:
+    """Tells whether the address or the api-version is refused, for which no item is at fault."""
+    is_redirect = HTTPStatus.MULTIPLE_CHOICES <= refusal.status < HTTPStatus.BAD_REQUEST
+    return is_redirect or refusal.status == HTTPStatus.METHOD_NOT_ALLOWED or "ApiVersion" in refusal.code
 
 
 def _retry_after(value: str | None) -> timedelta | None:

@@ -1,5 +1,6 @@
 """Tells apart what a message href leads to: one STAC Item, an ItemCollection, or newline-delimited Items."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from shared.errors import BadMessage, ErrorCode
 from shared.hrefs import HrefReader
 from shared.json_codec import read_json, write_json
 from shared.messages import BOM
+from shared.redact import redact
 
 # An ItemCollection is one JSON document and must be held in memory whole; the smallest instance has 512 MB and parsed
 # JSON takes several times its text. Newline-delimited files have no limit.
@@ -23,11 +25,13 @@ class FileEntry:
         text: its JSON text, as it stands in the file.
         item: the STAC Item; None where the entry is none.
         reason: why it is none.
+        end: the byte of the file after it, where a file has one item a line.
     """
 
     text: bytes
     item: dict[str, Any] | None
     reason: str = ""
+    end: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,12 @@ class ItemFile:
     Attributes:
         single: the one STAC Item.
         entries: the entries of a file of many.
+        length: how many there are, where that is known: of an ItemCollection.
     """
 
     single: dict[str, Any] | None
     entries: Iterator[FileEntry]
+    length: int | None = None
 
     @staticmethod
     def of_collection(fields: dict[str, Any]) -> "ItemFile":
@@ -52,7 +58,8 @@ class ItemFile:
         features = fields.get("features")
         if not isinstance(features, list):
             raise BadMessage("The ItemCollection has no list of features.", code=ErrorCode.HREF_NOT_STAC)
-        return ItemFile(None, (_entry_of(feature, number) for number, feature in enumerate(features, 1)))
+        entries = (_entry_of(feature, number) for number, feature in enumerate(features, 1))
+        return ItemFile(None, entries, len(features))
 
 
 @contextmanager
@@ -70,77 +77,118 @@ def open_item_file(href: str, hrefs: HrefReader) -> Iterator[ItemFile]:
         BadMessage: it may not be fetched, is too large, or is not STAC.
         Unavailable: its host does not answer.
     """
+    file = f"The file at {redact(href)}"
     with hrefs.open(href) as chunks:
         lines = _lines(chunks)
-        first = next(lines, b"").removeprefix(BOM)
+        first, end = next(lines, (b"", 0))
+        first = first.removeprefix(BOM)
         parsed = _parsed_object(first)
         second = next(lines, None) if parsed is not None else None
-        if second is None:
-            yield _document(first, lines, parsed)
-        else:
-            yield ItemFile(None, _ndjson(first, second, lines))
+        if second is not None:
+            yield ItemFile(None, _ndjson(itertools.chain([(first, end), second], lines)))
+            return
+        document = _document(file, first, lines, parsed)
+        if document is not None:
+            yield document
+            return
+    with hrefs.open(href) as chunks:  # newline-delimited behind a first line that is no JSON
+        yield ItemFile(None, _ndjson(_lines(chunks)))
 
 
-def _document(first: bytes, lines: Iterator[bytes], parsed: dict[str, Any] | None) -> ItemFile:
+@contextmanager
+def open_rest_of_lines(href: str, hrefs: HrefReader, *, start: int, number: int) -> Iterator[Iterator[FileEntry]]:
+    """Opens newline-delimited Items behind those that were read already.
+
+    Args:
+        href: see open_item_file.
+        hrefs: see open_item_file.
+        start: the end of the last entry that was read.
+        number: how many entries were read.
+
+    Yields:
+        The entries that follow.
+
+    Raises:
+        BadMessage: see open_item_file; or no line ends there, so that the file is another one now.
+        Unavailable: see open_item_file.
+    """
+    with hrefs.open(href, start=start - 1) as chunks:
+        first = next(chunks, b"")
+        if first[:1] != b"\n" and len(first) != 1:  # the last line may go without its end
+            raise BadMessage(
+                f"The file at the href was changed while its items were sent: {number:,} of its entries had been, and "
+                "of the new one none; send a message for it.",
+                code=ErrorCode.HREF_NOT_FOUND,
+            )
+        yield _ndjson(_lines(itertools.chain([first[1:]], chunks), start), number)
+
+
+def _document(
+    file: str, first: bytes, lines: Iterator[tuple[bytes, int]], parsed: dict[str, Any] | None
+) -> ItemFile | None:
+    """Reads a file that is one JSON document; None where it is none, but has lines that are Items."""
     if first.lstrip()[:1] not in {b"{", b"["}:
         what = "HTML" if first.lstrip()[:1] == b"<" else "not JSON"
         raise BadMessage(
-            f"What the href leads to is {what}; it must be a STAC Item, an ItemCollection or newline-delimited Items.",
+            f"{file} is {what}; it must be a STAC Item, an ItemCollection or newline-delimited Items.",
             code=ErrorCode.HREF_NOT_STAC,
         )
     if parsed is None:
-        parsed = _parsed_object(_joined(first, lines))
+        content = _joined(file, first, lines)
+        parsed = _parsed_object(content)
+        if parsed is None and _parsed(content) is None and any(map(_is_item, map(_parsed, content.splitlines()))):
+            return None
     if parsed is None:
         raise BadMessage(
-            "What the href leads to is neither a JSON object nor newline-delimited JSON.", code=ErrorCode.HREF_NOT_STAC
+            f"{file} is neither a JSON object nor newline-delimited JSON; it must be a STAC Item, an ItemCollection or "
+            "newline-delimited Items.",
+            code=ErrorCode.HREF_NOT_STAC,
         )
-    return ItemFile.of_collection(parsed) if parsed.get("type") == "FeatureCollection" else _single(parsed)
+    return ItemFile.of_collection(parsed) if parsed.get("type") == "FeatureCollection" else _single(file, parsed)
 
 
-def _joined(first: bytes, lines: Iterator[bytes]) -> bytes:
+def _joined(file: str, first: bytes, lines: Iterator[tuple[bytes, int]]) -> bytes:
     content = bytearray(first)
-    for line in lines:
+    for line, _ in lines:
         content += line
         if len(content) > MAX_COLLECTION_BYTES:
             raise BadMessage(
-                f"The file at the href is one JSON document of more than {MAX_COLLECTION_BYTES:,} bytes; send "
+                f"{file} is one JSON document of more than {MAX_COLLECTION_BYTES:,} bytes; send "
                 "newline-delimited Items, of which there may be any number.",
                 code=ErrorCode.HREF_TOO_LARGE,
             )
     return bytes(content)
 
 
-def _single(parsed: dict[str, Any]) -> ItemFile:
+def _single(file: str, parsed: dict[str, Any]) -> ItemFile:
     if parsed.get("type") != "Feature":
         kind = parsed.get("type")
         shown = f"of type {kind[:40]!r}" if isinstance(kind, str) else "without a type"
         raise BadMessage(
-            f"What the href leads to is a JSON object {shown}, not a STAC Item, an ItemCollection or newline-delimited "
-            "Items.",
+            f"{file} is a JSON object {shown}, not a STAC Item, an ItemCollection or newline-delimited Items.",
             code=ErrorCode.HREF_NOT_STAC,
         )
     return ItemFile(parsed, iter(()))
 
 
-def _ndjson(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[FileEntry]:
-    def lines() -> Iterator[bytes]:
-        yield first
-        yield second
-        yield from rest
-
-    for number, line in enumerate(lines(), 1):
+def _ndjson(lines: Iterator[tuple[bytes, int]], before: int = 0) -> Iterator[FileEntry]:
+    for number, (line, end) in enumerate(lines, before + 1):
         value = _parsed(line)
         yield (
-            _entry_of(value, number, text=line)
+            _entry_of(value, number, text=line, end=end)
             if value is not None
-            else FileEntry(line, None, f"Line {number} is not JSON.")
+            else FileEntry(line, None, f"Line {number} is not JSON.", end)
         )
 
 
-def _entry_of(value: object, number: int, *, text: bytes = b"") -> FileEntry:
-    if isinstance(value, dict) and value.get("type") == "Feature":
-        return FileEntry(text, value)
-    return FileEntry(text or write_json(value), None, f"Entry {number} is not a STAC Item.")
+def _entry_of(value: object, number: int, *, text: bytes = b"", end: int | None = None) -> FileEntry:
+    if isinstance(value, dict) and _is_item(value):
+        return FileEntry(text, value, end=end)
+    return FileEntry(text or write_json(value), None, f"Entry {number} is not a STAC Item.", end)
+
+
+def _is_item(value: object) -> bool:
+    return isinstance(value, dict) and value.get("type") == "Feature"
 
 
 def _parsed(text: bytes) -> object:
@@ -156,19 +204,21 @@ def _parsed_object(text: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yields the lines that hold something, with their ends; one longer than any document comes in pieces."""
+def _lines(chunks: Iterator[bytes], position: int = 0) -> Iterator[tuple[bytes, int]]:
+    """Yields the lines that hold something, each with the byte it ends at; one longer than any document in pieces."""
     rest = bytearray()
     for chunk in chunks:
         *whole, last = chunk.split(b"\n")
         for line in whole:
             rest += line + b"\n"
+            position += len(line) + 1
             if rest.strip():
-                yield bytes(rest)
+                yield bytes(rest), position
             rest.clear()
         rest += last
+        position += len(last)
         if len(rest) > MAX_COLLECTION_BYTES:
-            yield bytes(rest)
+            yield bytes(rest), position
             rest.clear()
     if rest.strip():
-        yield bytes(rest)
+        yield bytes(rest), position

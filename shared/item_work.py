@@ -15,6 +15,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError
 
+from shared import telemetry
 from shared.clients import Clients
 from shared.errors import (
     BadContent,
@@ -27,7 +28,7 @@ from shared.errors import (
     disposition_of,
 )
 from shared.json_codec import read_json
-from shared.messages import IfExists, Outcome, Result
+from shared.messages import IfExists, Outcome, Result, next_attempt
 from shared.status_rows import ItemRow, ItemStatus, OperationKind, OperationRow, collection_born, is_current
 from shared.status_store import Conflict, Write
 from shared.versions import Decision, Work, decide, is_same_content
@@ -52,7 +53,7 @@ def carry_out(work: Work, app: Clients) -> None:
     claimed: ItemRow | None = None
     try:
         if work.fault is None:
-            _respect_pause(app)
+            app.pause.respect()
         claimed = _claim(work, app)
         if claimed is None:
             return
@@ -72,12 +73,6 @@ def _storage_fault(error: AzureError, claimed: ItemRow | None) -> Unavailable:
         return Unavailable(f"{said}.", code=ErrorCode.STORAGE_UNAVAILABLE)
     # GeoCatalog may have accepted the item before its operation could be recorded.
     return LostResponse(f"{said} while the item was being submitted.")
-
-
-def _respect_pause(app: Clients) -> None:
-    remaining = app.pause.remaining()
-    if remaining > timedelta(0):
-        raise Throttled("GeoCatalog asked to wait.", retry_after=remaining)
 
 
 # Claiming
@@ -234,6 +229,7 @@ def _record_submission(
         item_id=claimed.item_id,
         submitted_at=asked_at,
         correlation_id=claimed.correlation_id,
+        traceparent=claimed.traceparent,
         history=submitted.history,
     )
     try:
@@ -242,6 +238,7 @@ def _record_submission(
         row = app.status.get(claimed.collection, claimed.item_id)
         if row is None or row.operation_id != operation_id:
             raise LostResponse("The claim was taken over while GeoCatalog was asked.") from None
+    telemetry.note(operation_id=operation_id)
     log.info("Item %s/%s: operation %s (%s)", claimed.collection, claimed.item_id, operation_id, kind)
 
 
@@ -330,13 +327,14 @@ def _try_later(
     is_held = disposition is Disposition.HOLD
     delay = retry_delay(work.attempt, error, app)
     # To keep a pause is no attempt: GeoCatalog was not asked.
-    attempt = work.attempt if isinstance(error, Throttled) and claimed is None else work.attempt + 1
+    attempt = work.attempt if isinstance(error, Throttled) and claimed is None else next_attempt(work.attempt)
     later = replace(work, attempt=attempt, retry_since=waiting_since)
     _send_back(later, app, delay)
     log.warning(
         "Item %s/%s %s for %s: %s %s",
         work.collection, work.item_id, "held" if is_held else "delayed", delay, error.code, error.message,
     )  # fmt: skip
+    telemetry.count_retry(telemetry.Retry.HELD if is_held else telemetry.Retry.DELAYED, error.code)
     if claimed is None:
         return
     now = app.now()

@@ -7,7 +7,7 @@ other in the same transaction, so of two trackers that see the same end only one
 import json
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,13 +15,17 @@ from typing import Any
 from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 
+from shared import telemetry
+from shared.access_faults import explain_access, was_opened_since
 from shared.clients import Clients
 from shared.clock import format_timestamp, parse_timestamp
+from shared.deletion import deletion_columns, is_still_there
 from shared.errors import ErrorCode
 from shared.item_work import copy_of, retry_delay
-from shared.messages import IfExists, Outcome, Result
-from shared.operations import OperationOutcome, OperationState, Remedy
+from shared.messages import IfExists, Outcome, Result, next_attempt
+from shared.operations import ACCESS_CODES, OperationOutcome, OperationState, Remedy
 from shared.parallel import run_all
+from shared.resume import resume_item
 from shared.status_rows import (
     COLLECTION_KEY,
     COUNT_PREFIX,
@@ -38,9 +42,9 @@ from shared.stored_messages import work_of_row
 
 log = logging.getLogger(__name__)
 
-# Rows of a transaction per operation: its own, the item's, the index of failures.
-_ROWS_PER_OPERATION = 3
-_PER_TRANSACTION = (MAX_TRANSACTION - 1) // _ROWS_PER_OPERATION  # one row is the day's count
+# Rows of a transaction that closing an operation takes: its own and the item's, of a failure its index too.
+_ROWS = 2
+_ROWS_OF_FAILURE = 3
 
 # How often an item is sent again after its operation failed with a code that may pass.
 MAX_OPERATION_RETRIES = 10
@@ -86,6 +90,9 @@ def resolve(operation: OperationRow, found: OperationOutcome, app: Clients) -> E
         How to close it; None where it was sent back, or is no longer open.
     """
     if found.state is OperationState.SUCCEEDED:
+        is_deletion = operation.kind is OperationKind.DELETE_COLLECTION
+        if is_deletion and is_still_there(operation.collection, operation.submitted_at, app):
+            return None  # looked at again in the next pass
         return success(operation)
     if found.state is OperationState.CANCELED:
         message = "The operation was canceled; replay the item to ingest it."
@@ -173,25 +180,35 @@ def try_again(
 ) -> None:
     """Sends an item's message again and closes its operation: the copy first, then the rows."""
     held = found.remedy is Remedy.HOLD
+    is_closed = held and found.code in ACCESS_CODES
+    if is_closed:
+        found = explain_access(found, row, app)
     delay = app.timings.longest_delay if held else retry_delay(row.attempt, None, app)
     if at_once and row.attempt < MAX_OPERATION_RETRIES:  # more often only if GeoCatalog contradicts itself
         delay = app.timings.first_delay / 15
     now = app.now()
-    work = replace(work_of_row(row), attempt=row.attempt + 1, retry_since=row.retry_since or now)
+    work = replace(work_of_row(row), attempt=next_attempt(row.attempt), retry_since=row.retry_since or now)
     app.queues.send(row.queue, copy_of(work), delay=delay)
     after = row.changed(
         ItemStatus.HELD if held else ItemStatus.WAITING, now,
         attempt=work.attempt, retry_since=work.retry_since, next_attempt=now + delay, in_catalog=in_catalog,
         error_code=found.code, error_message=found.message, operation_id=None,
     )  # fmt: skip
-    log.warning(
-        "Item %s/%s: operation %s failed with %s; tried again in %s",
-        row.collection, row.item_id, operation.operation_id, found.code, delay,
-    )  # fmt: skip
+    retry = telemetry.Retry.HELD if held else telemetry.Retry.DELAYED
+    with telemetry.operation_span(operation, retry, found.code):
+        telemetry.count_retry(retry, found.code)
+        log.warning(
+            "Item %s/%s: operation %s failed with %s; tried again in %s",
+            row.collection, row.item_id, operation.operation_id, found.code, delay,
+        )  # fmt: skip
     try:
         app.status.update(row, after, also=[_deletion(operation)])
     except Conflict:
         log.info("Operation %s was closed by someone else", operation.operation_id)
+        return
+    # Looked at after the row says Held: whoever renews the source after this look finds the item held.
+    if is_closed and was_opened_since(found.message, row, operation.submitted_at, app):
+        resume_item(row.collection, row.item_id, app)
 
 
 def close(endings: Sequence[Ending], app: Clients) -> int:
@@ -206,9 +223,23 @@ def close(endings: Sequence[Ending], app: Clients) -> int:
     """
     run_all(lambda ending: app.queues.send_result(_result(ending, app)), endings)
     closed = 0
-    for start in range(0, len(endings), _PER_TRANSACTION):
-        closed += _close_some(list(endings[start : start + _PER_TRANSACTION]), app)
+    for some in _transactions(endings):
+        closed += _close_some(some, app)
     return closed
+
+
+def _transactions(endings: Sequence[Ending]) -> Iterator[list[Ending]]:
+    """Yields as many endings at a time as fit one transaction."""
+    some: list[Ending] = []
+    free = MAX_TRANSACTION - 1  # one row is the day's count
+    for ending in endings:
+        rows = _ROWS_OF_FAILURE if ending.status is ItemStatus.FAILED else _ROWS
+        if rows > free:
+            yield some
+            some, free = [], MAX_TRANSACTION - 1
+        some.append(ending)
+        free -= rows
+    yield some
 
 
 def _close_some(endings: list[Ending], app: Clients) -> int:
@@ -227,7 +258,8 @@ def _close_some(endings: list[Ending], app: Clients) -> int:
             ]
             continue
         for ending in endings:
-            log.info("Item %s/%s: %s", collection, ending.operation.item_id, ending.outcome)
+            with telemetry.operation_span(ending.operation, ending.outcome, ending.code):
+                log.info("Item %s/%s: %s", collection, ending.operation.item_id, ending.outcome)
         return len(endings)
     return 0
 
@@ -244,9 +276,10 @@ def _writes(ending: Ending, app: Clients) -> list[Write]:
     if operation.detached:
         return writes
     if operation.kind is OperationKind.DELETE_COLLECTION:
-        if ending.status is ItemStatus.DELETED:
-            entity = {"PartitionKey": operation.collection, "RowKey": COLLECTION_KEY, "deleted_at": now}
-            writes.append(("upsert", entity, {"mode": UpdateMode.MERGE}))
+        code = None if ending.status is ItemStatus.DELETED else ending.code or ending.outcome.value
+        columns = deletion_columns(now, code, ending.message, operation.correlation_id)
+        entity = {"PartitionKey": operation.collection, "RowKey": COLLECTION_KEY, **columns}
+        writes.append(("upsert", entity, {"mode": UpdateMode.MERGE}))
         return writes
     entry = {"at": format_timestamp(now), "status": ending.status.value}
     if ending.code:

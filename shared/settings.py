@@ -12,8 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from shared.errors import SettingsError
 
-DEFAULT_TRACK_SCHEDULE = "0 * * * * *"
-DEFAULT_RENEW_SCHEDULE = "0 */5 * * * *"
 DEFAULT_PLANETARY_COMPUTER_URL = "https://planetarycomputer.microsoft.com"
 
 _HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
@@ -52,6 +50,18 @@ def _list_of_hosts(text: str) -> str:
     if not all(_HOST.fullmatch(host) for host in _hosts(text)):
         raise ValueError("must be host names, with a port or without, and commas between them")
     return text
+
+
+def _header_value(text: str) -> str:
+    value = text.strip()
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("must be a key of printable ASCII characters")
+    return "" if is_unresolved(value) else value
+
+
+def is_unresolved(value: str) -> bool:
+    """Tells whether a setting holds a Key Vault reference itself, because the platform could not resolve it."""
+    return value.startswith("@Microsoft.KeyVault(")
 
 
 def _queue_name(name: str) -> str:
@@ -94,6 +104,9 @@ class Settings(BaseModel):
     planetary_computer_url: Annotated[ServiceUrl, Field(alias="PLANETARY_COMPUTER_URL")] = (
         DEFAULT_PLANETARY_COMPUTER_URL
     )
+    planetary_computer_subscription_key: Annotated[
+        str, AfterValidator(_header_value), Field(alias="PLANETARY_COMPUTER_SUBSCRIPTION_KEY", repr=False)
+    ] = ""
     allowed_href_hosts: Annotated[str, AfterValidator(_list_of_hosts), Field(alias="ALLOWED_HREF_HOSTS")] = ""
     max_requests_per_second: Annotated[float, Field(alias="MAX_REQUESTS_PER_SECOND", ge=0)] = 50
     retry_max_age: Annotated[Duration, Field(alias="RETRY_MAX_AGE")] = timedelta(days=7)

@@ -29,6 +29,9 @@ _MANAGED_FIELDS = ("_msft:ts", "_msft:etag")
 # A query that signs, such as a SAS or an S3 signature, changes with every producer run; the content does not.
 _SIGNATURE = re.compile(r"(^|&)(sig|x-amz-signature|signature)=", re.IGNORECASE)
 
+# Properties that hold a moment, by STAC's own schema.
+_MOMENTS = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated"})
+
 _CURRENT_STAC = re.compile(r"1\.\d+\.\d+")
 _OLD_STAC = re.compile(r"0\.\d+\.\d+.*|1\.0\.0-.+")
 # pystac loads its extensions with the first migration and counts them as loaded before they are, so that a second one
@@ -169,6 +172,12 @@ def _explained(error: jsonschema_rs.ValidationError, item: dict[str, Any]) -> st
         return "an item with a geometry needs a bbox"
     if error.instance_path[:1] == ["geometry"]:
         return "it is not a GeoJSON geometry"
+    if error.instance_path and error.instance_path[-1] in _MOMENTS:
+        return "it is not a timestamp in UTC such as 2024-02-05T13:13:01Z"
+    if isinstance(item.get("bbox"), list) and len(item["bbox"]) not in {4, 6}:
+        return "its bbox is not 4 numbers, or 6 with heights"
+    if error.schema_path[-1] == "format":
+        return "it is not a URL; percent-encode what a URL cannot hold, such as blanks"
     return redact(error.message)[:300]
 
 

@@ -149,6 +149,7 @@ class OperationRow:
         item_id: id of the item; empty for an operation on the collection.
         submitted_at: when GeoCatalog accepted it.
         correlation_id: carried through to the result.
+        traceparent: the trace its outcome is told in.
         history: that of the item's row, so that closing it needs no reading.
         stalled: whether it is older than OPERATION_DEADLINE.
         detached: whether a newer version took the item's row over, so that it no longer belongs to this operation.
@@ -162,6 +163,7 @@ class OperationRow:
     submitted_at: dt.datetime
     item_id: str = ""
     correlation_id: str | None = None
+    traceparent: str | None = None
     history: tuple[dict[str, str], ...] = ()
     stalled: bool = False
     detached: bool = False

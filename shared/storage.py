@@ -16,6 +16,10 @@ from shared.settings import StorageConnection
 # As many threads as PYTHON_THREADPOOL_THREAD_COUNT gives the app, twice over, so that no connection is thrown away.
 POOL_SIZE = 64
 
+# Files are read in pieces of this size, the first of which the SDK holds in memory whole (32 MiB otherwise).
+_READ_BYTES = 1024 * 1024
+_READ_OPTIONS: dict[str, Any] = {"max_single_get_size": _READ_BYTES, "max_chunk_get_size": _READ_BYTES}
+
 # A storage call either answers within a second or is in trouble. With these, the longest call ends in well under the
 # call budget of a function (2 minutes): 3 tries of at most 20 s and waits of at most 3 s.
 _CALL_OPTIONS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 20}
@@ -26,6 +30,14 @@ _RETRY_OPTIONS: dict[str, Any] = {
     "random_jitter_range": 0.3,
 }
 _TABLE_RETRY_OPTIONS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.4, "retry_backoff_max": 3}
+
+
+def unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Stands for authentication in a session whose requests carry their own.
+
+    Without one, requests looks for a .netrc file at each call, and an entry there would take the place of the token.
+    """
+    return request
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ def connect_storage(connection: StorageConnection, credential: TokenCredential |
         ValueError: the connection string is malformed (its text is not shown).
     """
     session = requests.Session()
+    session.auth = unchanged
     adapter = HTTPAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -61,14 +74,16 @@ def connect_storage(connection: StorageConnection, credential: TokenCredential |
         try:
             return StorageClients(
                 queues=QueueServiceClient.from_connection_string(text, **options(_RETRY_OPTIONS)),
-                blobs=BlobServiceClient.from_connection_string(text, **options(_RETRY_OPTIONS)),
+                blobs=BlobServiceClient.from_connection_string(text, **options(_RETRY_OPTIONS | _READ_OPTIONS)),
                 tables=TableServiceClient.from_connection_string(text, **options(_TABLE_RETRY_OPTIONS)),
             )
         except ValueError:
             raise ValueError("INGEST_STORAGE is not a connection string of a storage account") from None
     return StorageClients(
         queues=QueueServiceClient(str(connection.queue_uri), credential=credential, **options(_RETRY_OPTIONS)),
-        blobs=BlobServiceClient(str(connection.blob_uri), credential=credential, **options(_RETRY_OPTIONS)),
+        blobs=BlobServiceClient(
+            str(connection.blob_uri), credential=credential, **options(_RETRY_OPTIONS | _READ_OPTIONS)
+        ),
         tables=TableServiceClient(
             endpoint=str(connection.table_uri), credential=credential, **options(_TABLE_RETRY_OPTIONS)
         ),

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from azure.core.exceptions import AzureError
 
+from shared import telemetry
 from shared.clients import Clients
 from shared.errors import ErrorCode, IngestionError, Throttled
 from shared.geocatalog import OPERATIONS_PAGE
@@ -57,15 +58,15 @@ def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
         due = _due_operations(app)
         if not due:
             return closed
-        try:
-            closed += _one_pass(due, app, end)
-        except Throttled as error:
-            app.pause.pause(error.retry_after)
-            log.warning("Following operations paused: %s", error.message)
-            return closed
-        except IngestionError as error:
-            log.warning("Following operations: %s %s", error.code, error.message)
-        pause = (_PASS_PAUSE * app.settings.time_scale).total_seconds()
+        if not app.pause.remaining():
+            try:
+                closed += _one_pass(due, app, end)
+            except Throttled as error:
+                app.pause.pause(error.retry_after)
+                log.warning("Following operations paused: %s", error.message)
+            except IngestionError as error:
+                log.warning("Following operations: %s %s", error.code, error.message)
+        pause = max(_PASS_PAUSE * app.settings.time_scale, app.pause.remaining()).total_seconds()
         if time.monotonic() + pause > end:
             return closed
         time.sleep(pause)
@@ -73,7 +74,9 @@ def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
 
 def _due_operations(app: Clients) -> list[OperationRow]:
     now = app.now()
-    found = (row for collection in app.status.partitions() for row in app.status.open_operations(collection))
+    found = [row for collection in app.status.partitions() for row in app.status.open_operations(collection)]
+    oldest = min((row.submitted_at for row in found), default=now)
+    telemetry.measure(telemetry.Gauge.OLDEST_OPERATION, (now - oldest).total_seconds())
     return [row for row in found if row.next_poll is None or row.next_poll <= now]
 
 

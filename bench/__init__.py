@@ -1,0 +1,1 @@
+"""Benchmarks: the app against what people would use instead, on the local stack."""
