@@ -28,6 +28,9 @@ from shared.stac_items import prepare_item
 if TYPE_CHECKING:  # a dry run does without the clients, which are slow to import
     from shared.clients import Clients
 
+# Links that only hold a static catalog together.
+_STRUCTURE = frozenset({"item", "child", "items", "self", "root", "parent", "collection"})
+
 # As many reasons as a person reads; the counts are always of all.
 MAX_REASONS = 1_000
 
@@ -213,7 +216,7 @@ class _Run:
                 continue
             if fields.get("type") == Kind.COLLECTION:
                 self._collections_in.setdefault(path.parent, []).append(str(fields.get("id")))
-                yield _for_queue(configuration_of(path, fields).message)
+                yield self._for_queue(configuration_of(path, fields).message)
             elif fields.get("type") == Kind.CATALOG and not source.in_folder:
                 yield from self._linked_collections(source.name)
 
@@ -222,7 +225,22 @@ class _Run:
             if isinstance(read, Unreadable):
                 self._report.refuse(read.origin, read.reason)
             else:
-                yield _for_queue({"definition": read.body})
+                yield self._for_queue({"definition": read.body})
+
+    def _for_queue(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Leaves out of a definition what GeoCatalog does not take: assets, and the links between static files."""
+        definition = dict(message["definition"])
+        if definition.pop("assets", None):
+            self._report.warnings.append(
+                f"The assets of collection {definition.get('id')} are left out: GeoCatalog takes none with a "
+                "definition. `geocatalog apply` sets the thumbnail that a collection's file names."
+            )
+        links = definition.get("links")
+        if isinstance(links, list):
+            definition["links"] = [
+                link for link in links if not (isinstance(link, dict) and link.get("rel") in _STRUCTURE)
+            ]
+        return {**message, "definition": definition}
 
     def _linking_document(self, source: Input) -> dict[str, Any] | None:
         first = next(iter(read_input(source)), None)
@@ -405,13 +423,3 @@ def _is_companion(source: Input, read: Document) -> bool:
     """Tells whether a file is the Planetary Computer's configuration that went along with the collection beside it."""
     path = Path(source.name)
     return path.name == "config.json" and bool({"mosaic_info", "render_config"} & read.body.keys())
-
-
-def _for_queue(message: dict[str, Any]) -> dict[str, Any]:
-    """Leaves out of a definition the links that only hold a static catalog together."""
-    definition = dict(message["definition"])
-    links = definition.get("links")
-    if isinstance(links, list):
-        structure = {"item", "child", "items", "self", "root", "parent", "collection"}
-        definition["links"] = [link for link in links if not (isinstance(link, dict) and link.get("rel") in structure)]
-    return {**message, "definition": definition}

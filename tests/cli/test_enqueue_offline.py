@@ -168,13 +168,17 @@ def test_a_static_catalog_is_followed(tmp_path: Path) -> None:
     catalog = {"type": "Catalog", "stac_version": "1.0.0", "id": "root", "description": "d", "links": links}
     (tmp_path / "catalog.json").write_text(json.dumps(catalog))
     items = [{"rel": "item", "href": f"./{name}.json"} for name in ("a", "b")]
-    (tmp_path / "c" / "collection.json").write_text(json.dumps(small_collection("c") | {"links": items}))
+    assets = {"thumbnail": {"href": "https://example.com/thumbnail.png"}}
+    (tmp_path / "c" / "collection.json").write_text(
+        json.dumps(small_collection("c") | {"links": items} | {"assets": assets})
+    )
     for item in (A, B):
         (tmp_path / "c" / f"{item['id']}.json").write_text(json.dumps(item))
     report = dry_run(str(tmp_path / "catalog.json"), code=1)
     assert report["collections"] == ["c"]
     assert report["by_collection"] == {"c": 2}
     assert [entry["origin"].rpartition("/")[2] for entry in report["reasons"]] == ["gone.json"]
+    assert any("assets of collection c are left out" in warning for warning in report["warnings"])
 
 
 NOTHING = {"": "empty", "<html>": "not JSON", "[]": "no items", "7": "not an object", '{"a": 1}': "not a STAC Item"}
