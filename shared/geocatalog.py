@@ -19,9 +19,9 @@ from urllib3.util.retry import Retry
 from shared.auth import TokenSource
 from shared.clock import utc_now
 from shared.errors import BadContent, ErrorCode, Held, IngestionError, LostResponse, Throttled, Unavailable
+from shared.http_sessions import POOL_SIZE, pooled_session, use_proxies
 from shared.pacing import RateLimit
 from shared.redact import redact
-from shared.storage import POOL_SIZE, unchanged
 from shared.telemetry.http import TracedAdapter
 
 _CONNECT_TIMEOUT_SECONDS = 5.0
@@ -69,11 +69,9 @@ class GeoCatalog:
         self._tokens = tokens
         self._rate_limit = rate_limit
         self._read_timeout = read_timeout.total_seconds()
-        self._session = requests.Session()
-        self._session.auth = unchanged
         adapter = TracedAdapter(pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=_READ_RETRIES)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._session = pooled_session(adapter)
+        use_proxies(self._session, url)
 
     # Items
 

@@ -30,7 +30,8 @@ from shared.errors import (
 from shared.json_codec import read_json
 from shared.messages import IfExists, Outcome, Result, next_attempt
 from shared.status_rows import ItemRow, ItemStatus, OperationKind, OperationRow, collection_born, is_current
-from shared.status_store import Conflict, Write
+from shared.status_store import Conflict
+from shared.table_transactions import Write
 from shared.versions import Decision, Work, decide, is_same_content
 
 log = logging.getLogger(__name__)

@@ -37,8 +37,9 @@ from shared.status_rows import (
     OperationRow,
     appended,
 )
-from shared.status_store import MAX_TRANSACTION, Conflict, Write, index_entry
+from shared.status_store import MAX_TRANSACTION, Conflict, index_entry
 from shared.stored_messages import work_of_row
+from shared.table_transactions import Write
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from azure.core import MatchConditions
 
 from shared.clients import Clients
 from shared.status_rows import INDEXES, ITEM_PREFIX, TERMINAL, ItemStatus
-from shared.status_store import Conflict, Write
+from shared.status_store import Conflict
+from shared.table_transactions import Write
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import TableClient, TableServiceClient, TableTransactionError, UpdateMode
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
 from shared.status_rows import (
     COLLECTION_KEY,
@@ -22,9 +22,8 @@ from shared.status_rows import (
     operation_row,
     to_entity,
 )
+from shared.table_transactions import Write, submit_transaction
 from shared.tables import STATUS, Table
-
-Write = tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], Mapping[str, Any]]
 
 # A transaction holds 100 entities (learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions).
 MAX_TRANSACTION = 100
@@ -202,9 +201,9 @@ class StatusStore:
             Conflict: a condition no longer holds.
         """
         try:
-            return self._table.run(lambda client: client.submit_transaction(writes))
-        except (TableTransactionError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
-            if isinstance(error, HttpResponseError) and error.status_code in _CONFLICTS:
+            return self._table.run(lambda client: submit_transaction(client, writes))
+        except HttpResponseError as error:
+            if error.status_code in _CONFLICTS:
                 raise Conflict from error
             raise
 

@@ -11,10 +11,8 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 from requests.adapters import HTTPAdapter
 
+from shared.http_sessions import POOL_SIZE, certificates, pooled_session, use_proxies
 from shared.settings import StorageConnection
-
-# As many threads as PYTHON_THREADPOOL_THREAD_COUNT gives the app, twice over, so that no connection is thrown away.
-POOL_SIZE = 64
 
 # Files are read in pieces of this size, the first of which the SDK holds in memory whole (32 MiB otherwise).
 _READ_BYTES = 1024 * 1024
@@ -30,14 +28,6 @@ _RETRY_OPTIONS: dict[str, Any] = {
     "random_jitter_range": 0.3,
 }
 _TABLE_RETRY_OPTIONS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.4, "retry_backoff_max": 3}
-
-
-def unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Stands for authentication in a session whose requests carry their own.
-
-    Without one, requests looks for a .netrc file at each call, and an entry there would take the place of the token.
-    """
-    return request
 
 
 @dataclass(frozen=True)
@@ -59,14 +49,19 @@ def connect_storage(connection: StorageConnection, credential: TokenCredential |
     Raises:
         ValueError: the connection string is malformed (its text is not shown).
     """
-    session = requests.Session()
-    session.auth = unchanged
-    adapter = HTTPAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    session = pooled_session(HTTPAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE))
+    clients = _build(connection, credential, session)
+    use_proxies(session, clients.queues.url, clients.blobs.url, clients.tables.url)
+    return clients
 
+
+def _build(
+    connection: StorageConnection, credential: TokenCredential | None, session: requests.Session
+) -> StorageClients:
     def options(retries: dict[str, Any]) -> dict[str, Any]:
-        transport = RequestsTransport(session=session, session_owner=False, **_CALL_OPTIONS)
+        transport = RequestsTransport(
+            session=session, session_owner=False, connection_verify=certificates(), **_CALL_OPTIONS
+        )
         return {"transport": transport, **_CALL_OPTIONS, **retries}
 
     if connection.connection_string is not None:
