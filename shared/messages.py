@@ -78,7 +78,7 @@ def _written_out(moment: object) -> object:
     raise ValueError("must be a timestamp such as 2026-04-16T10:00:00Z")
 
 
-Masked = Annotated[str, AfterValidator(redact)]  # it goes into rows, results and logs
+CorrelationId = Annotated[str, Field(max_length=200), AfterValidator(redact)]  # it goes into rows, results and logs
 Count = Annotated[int, Field(strict=True, ge=0, le=_MAX_NUMBER)]
 Flag = Annotated[bool, Field(strict=True)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_storable)]
@@ -89,7 +89,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    correlation_id: Annotated[Masked | None, Field(max_length=200, description="carried through to results")] = None
+    correlation_id: Annotated[CorrelationId | None, Field(description="carried through to results")] = None
     traceparent: Annotated[str | None, Field(max_length=200, description="W3C trace context")] = None
     attempt: Annotated[Count | None, Field(description="kept by the app: times this was sent again")] = None
     first_enqueued: Annotated[

@@ -70,7 +70,7 @@ class RunningStack:
     def results(self, **wanted: Any) -> list[dict[str, Any]]:
         """Drains the results queue and returns every result so far that has the wanted fields."""
         queue = self.queue(QueueName.RESULTS)
-        while batch := list(queue.receive_messages(max_messages=32)):
+        while batch := list(queue.receive_messages(messages_per_page=32, max_messages=32)):
             for message in batch:
                 self._results.append(json.loads(base64.b64decode(message.content)))
                 queue.delete_message(message)

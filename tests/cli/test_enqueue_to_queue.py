@@ -28,7 +28,10 @@ def cli(azurite: Azurite) -> Cli:
 
 
 def bodies(queue: QueueClient) -> list[dict[str, Any]]:
-    return [json.loads(base64.b64decode(message.content)) for message in queue.receive_messages(max_messages=32)]
+    return [
+        json.loads(base64.b64decode(message.content))
+        for message in queue.receive_messages(messages_per_page=32, max_messages=32)
+    ]
 
 
 def test_options_become_fields_of_the_message(cli: Cli, queue: QueueClient) -> None:

@@ -172,7 +172,7 @@ class FaultyStack:
 
         queue = self.clients.queues.client("results")
         seen: Counter[str] = Counter()
-        while batch := list(queue.receive_messages(max_messages=32)):
+        while batch := list(queue.receive_messages(messages_per_page=32, max_messages=32)):
             for message in batch:
                 seen[json.loads(base64.b64decode(str(message.content)))["outcome"]] += 1
                 queue.delete_message(message)

@@ -15,6 +15,7 @@ from shared.clients import Clients, build_clients
 from shared.clock import utc_now
 from shared.provision import QUEUES, create_storage
 from shared.settings import read_settings
+from shared.tables import PACING
 
 _MESSAGES_A_CALL = 32  # the service's limit
 
@@ -62,14 +63,15 @@ def make_app(azurite: Azurite, catalog_url: str, clock: Clock | None = None, **e
 
 
 def clear_queues(app: Clients) -> None:
-    """Remove every message of the app's queues."""
+    """Remove every message of the app's queues, and a pause that an earlier test set by a clock of its own."""
     for queue in QUEUES:
         app.queues.client(queue).clear_messages()
+    app.storage.tables.get_table_client(PACING).delete_entity("geocatalog", "not_before")
 
 
 def take_all(queue: QueueClient) -> Iterator[Any]:
     """Remove and give the messages of a queue that are visible."""
-    while messages := list(queue.receive_messages(max_messages=_MESSAGES_A_CALL)):
+    while messages := list(queue.receive_messages(messages_per_page=_MESSAGES_A_CALL, max_messages=_MESSAGES_A_CALL)):
         for message in messages:
             queue.delete_message(message)
             yield message

@@ -375,7 +375,9 @@ class ClaimProtocol(RuleBasedStateMachine):
 
     def _collect_from(self, queue: str, enqueued_at: datetime) -> None:
         seconds = int(LONG.total_seconds())
-        for message in self.app.queues.client(queue).receive_messages(max_messages=32, visibility_timeout=seconds):
+        for message in self.app.queues.client(queue).receive_messages(
+            messages_per_page=32, max_messages=32, visibility_timeout=seconds
+        ):
             fields = read_object(decode_body(str(message.content).encode()))
             item_id = fields["id"] if queue == QueueName.DELETIONS else fields["item"]["id"]
             self.waiting.append(Waiting(queue, message, item_id, enqueued_at.replace(microsecond=0)))

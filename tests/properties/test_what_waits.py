@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +14,6 @@ from shared.ingestion import ingest_message
 from shared.messages import QueueName, parse_item_message
 from shared.poison import record_poison
 from shared.status_rows import ItemStatus
-from shared.tables import PACING
 from shared.tracking import track_operations
 from tests.data.documents import item
 from tests.properties.apps import Clock, clear_queues, decoded, make_app, message_count, results
@@ -32,13 +30,12 @@ def app(azurite: Azurite, catalog: Catalog) -> Clients:
 
 
 @pytest.fixture
-def pausing(azurite: Azurite, catalog: Catalog, clock: Clock) -> Iterator[Clients]:
-    """Build clients with the real delays, on a clock that the test moves; no pause is left behind."""
+def pausing(azurite: Azurite, catalog: Catalog, clock: Clock) -> Clients:
+    """Build clients with the real delays, on a clock that the test moves."""
     made = make_app(azurite, catalog.url, clock)
     clear_queues(made)
     catalog.reset()
-    yield made
-    made.storage.tables.get_table_client(PACING).delete_entity("geocatalog", "not_before")
+    return made
 
 
 @pytest.fixture
@@ -51,7 +48,7 @@ def waiting(app: Clients) -> list[dict[str, Any]]:
     """Give the messages that wait on queue `items`, once they are visible."""
     found: list[Any] = []
     while len(found) < message_count(app, QueueName.ITEMS):
-        found += list(app.queues.client(QueueName.ITEMS).receive_messages(max_messages=32))
+        found += list(app.queues.client(QueueName.ITEMS).receive_messages(messages_per_page=32, max_messages=32))
     return [decoded(message.content) for message in found]
 
 
