@@ -211,7 +211,6 @@ class Azurite:
         table_port: int = 0,
         accounts: Mapping[str, str] = ACCOUNTS,
         tls: Path | None = None,
-        in_memory: bool = False,
     ) -> None:
         """Describe an Azurite; `start()` runs it.
 
@@ -223,13 +222,11 @@ class Azurite:
             accounts: Name and base64 key of each account.
             tls: Folder for a self-signed certificate and its key, made when missing. With it the services
                 speak HTTPS and take bearer tokens as well as keys.
-            in_memory: Keep nothing on disk; a restart then starts empty.
         """
         self.data = data
         self.accounts = dict(accounts)
         self.certificate = None if tls is None else tls / "azurite-certificate.pem"
         self._private_key = None if tls is None else tls / "azurite-key.pem"
-        self._in_memory = in_memory
         self._ports = {"blob": blob_port, "queue": queue_port, "table": table_port}
         self._process: subprocess.Popen[bytes] | None = None
         self._has_run = False
@@ -372,8 +369,6 @@ class Azurite:
             command += [f"--{service}Host", HOST, f"--{service}Port", str(self._ports[service])]
         # The current SDKs send an API version that is newer than any Azurite knows.
         command += ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
-        if self._in_memory:
-            command.append("--inMemoryPersistence")
         if self.certificate is not None:
             command += ["--oauth", "basic", "--cert", str(self.certificate), "--key", str(self._private_key)]
         return command
@@ -421,7 +416,6 @@ def start(
     table_port: int = 0,
     accounts: Mapping[str, str] = ACCOUNTS,
     tls: Path | None = None,
-    in_memory: bool = False,
 ) -> Azurite:
     """Start an Azurite and wait until it answers; the arguments are those of `Azurite`.
 
@@ -438,7 +432,6 @@ def start(
         table_port=table_port,
         accounts=accounts,
         tls=tls,
-        in_memory=in_memory,
     ).start()
 
 
