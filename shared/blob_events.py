@@ -22,9 +22,16 @@ def receive_blob(name: str, app: Clients) -> None:
     """
     blob = app.storage.blobs.get_blob_client(INCOMING, name)
     try:
-        modified: datetime = blob.get_blob_properties().last_modified
+        properties = blob.get_blob_properties()
     except ResourceNotFoundError:
         return  # deleted since: there is nothing to ingest
-    # The blob's own last change orders its versions: the events of two changes may come in any order.
-    message = {"href": blob.url.partition("?")[0], "attempt": 0, "first_enqueued": format_timestamp(modified)}
+    # The blob's own last change orders its versions: the events of two changes may come in any order. Its ETag tells
+    # apart two changes within one second, and makes the same message of an event that comes twice.
+    modified: datetime = properties.last_modified
+    message = {
+        "href": blob.url.partition("?")[0],
+        "correlation_id": str(properties.etag).strip('"'),
+        "attempt": 0,
+        "first_enqueued": format_timestamp(modified),
+    }
     app.queues.send(QueueName.ITEMS, message)

@@ -164,7 +164,9 @@ def _end_or_wait(decision: Decision, row: ItemRow, work: Work, app: Clients) -> 
     now = app.now()
     match decision:
         case Decision.STALE_COPY:
-            log.info("Item %s/%s: an earlier copy of a message in progress; dropped", work.collection, work.item_id)
+            # Or the same content sent twice within a second, which looks just so: each message gets a result.
+            log.info("Item %s/%s: an earlier copy of a message in progress", work.collection, work.item_id)
+            _announce(work, Outcome.UNCHANGED, app, operation_id=row.operation_id)
         case Decision.UNCHANGED:
             if work.first_enqueued > row.first_enqueued:
                 # Known to be current at this later moment: what was enqueued in between is older.

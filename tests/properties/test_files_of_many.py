@@ -11,6 +11,7 @@ import pytest
 
 from local.azurite import Azurite
 from shared import fan_out
+from shared.blob_events import receive_blob
 from shared.clients import Clients
 from shared.deadletters import body_of
 from shared.ingestion import ingest_message
@@ -321,3 +322,21 @@ def test_a_killed_run_is_gone_on_with(app: Clients, azurite: Azurite) -> None:
     assert len({*before} & {*after}) <= fan_out.ITEMS_PER_RECORD
     assert len(before) == len(set(before))
     assert len(after) == len(set(after))
+
+
+def test_a_blob_changed_within_a_second_is_sent_in_both_versions_and_an_event_that_comes_twice_in_one(
+    app: Clients,
+) -> None:
+    def event(content: bytes) -> list[str]:
+        drop(app, content)
+        receive_blob("many.json", app)
+        (message,) = sent(app)
+        ingest_message(write_json(message), app.now(), app)
+        return ids(sent(app))
+
+    assert event(ndjson(*LINES)) == ["a", "b", "c"]
+    assert event(ndjson(item("a"), item("b"), item("d"))) == ["a", "b", "d"]
+    receive_blob("many.json", app)
+    (again,) = sent(app)
+    ingest_message(write_json(again), app.now(), app)
+    assert sent(app) == []
