@@ -129,8 +129,8 @@ def test_application_insights_gets_it_by_the_app_s_identity(tmp_path: Path, star
         )
         server.shutdown()
     assert (ended.returncode, ended.stdout) == (0, "raised on\n"), ended.stderr
-    assert len(authorizations) == 1, ended.stderr
-    assert str(authorizations.pop()).startswith("Bearer eyJ")
+    assert authorizations, ended.stderr  # one of each exporter, which may have asked at different moments
+    assert all(str(token).startswith("Bearer eyJ") for token in authorizations)
     assert {envelope["tags"]["ai.cloud.role"] for envelope in envelopes} == {"func-name"}
     data = {envelope["data"]["baseType"]: envelope["data"]["baseData"] for envelope in envelopes}
     assert data["RequestData"]["name"] == "process items"

@@ -556,7 +556,7 @@ def test_every_call_of_the_tracker(world: World, fault: str | None, meanwhile: s
 
 def test_claim_protocol(world: World) -> None:
     explored = settings(
-        max_examples=EXAMPLES or 30,
+        max_examples=EXAMPLES or 15,
         stateful_step_count=16,
         deadline=None,
         derandomize=not EXAMPLES,
