@@ -11,7 +11,7 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 from urllib3.util.retry import Retry
@@ -19,7 +19,7 @@ from urllib3.util.retry import Retry
 from shared.auth import TokenSource
 from shared.clock import utc_now
 from shared.errors import BadContent, ErrorCode, Held, IngestionError, LostResponse, Throttled, Unavailable
-from shared.http_sessions import POOL_SIZE, pooled_session, use_proxies
+from shared.http_sessions import pooled_session, use_proxies
 from shared.pacing import RateLimit
 from shared.redact import redact
 from shared.telemetry.http import TracedAdapter
@@ -69,7 +69,7 @@ class GeoCatalog:
         self._tokens = tokens
         self._rate_limit = rate_limit
         self._read_timeout = read_timeout.total_seconds()
-        adapter = TracedAdapter(pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=_READ_RETRIES)
+        adapter = TracedAdapter(max_retries=_READ_RETRIES)
         self._session = pooled_session(adapter)
         use_proxies(self._session, url)
 
@@ -305,6 +305,8 @@ class GeoCatalog:
         """
         url = self._pinned(path_or_url)
         query = dict(params or {}) if "api-version=" in url else {"api-version": self._api_version, **(params or {})}
+        if query:
+            url += ("&" if "?" in url else "?") + urlencode(query)
         for is_last in (False, True):
             self._rate_limit.wait()
             headers = {"Authorization": f"Bearer {self._tokens.token()}"}
@@ -312,7 +314,7 @@ class GeoCatalog:
                 headers["Content-Type"] = "application/json"
             try:
                 response = self._session.request(
-                    method, url, params=query, json=json, data=data, files=files, headers=headers,
+                    method, url, json=json, data=data, files=files, headers=headers,
                     timeout=(_CONNECT_TIMEOUT_SECONDS, self._read_timeout), allow_redirects=False,
                 )  # fmt: skip
             except requests.ConnectTimeout as error:

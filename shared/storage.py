@@ -9,9 +9,8 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
-from requests.adapters import HTTPAdapter
 
-from shared.http_sessions import POOL_SIZE, certificates, pooled_session, use_proxies
+from shared.http_sessions import PooledAdapter, certificates, pooled_session, use_proxies
 from shared.settings import StorageConnection
 
 # Files are read in pieces of this size, the first of which the SDK holds in memory whole (32 MiB otherwise).
@@ -49,7 +48,7 @@ def connect_storage(connection: StorageConnection, credential: TokenCredential |
     Raises:
         ValueError: the connection string is malformed (its text is not shown).
     """
-    session = pooled_session(HTTPAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE))
+    session = pooled_session(PooledAdapter())
     clients = _build(connection, credential, session)
     use_proxies(session, clients.queues.url, clients.blobs.url, clients.tables.url)
     return clients

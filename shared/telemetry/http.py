@@ -3,13 +3,13 @@
 from typing import Any
 
 from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
 
 from shared import telemetry
+from shared.http_sessions import PooledAdapter
 
 
-class TracedAdapter(HTTPAdapter):
-    """Requests' own adapter; each request, with its quick retries, is one client span without headers or query."""
+class TracedAdapter(PooledAdapter):
+    """The app's own adapter; each request, with its quick retries, is one client span without headers or query."""
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
         """Sends a request as the adapter does."""
