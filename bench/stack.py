@@ -14,7 +14,6 @@ from typing import Any
 
 import psutil
 import requests
-from azure.storage.queue import QueueServiceClient
 
 from bench.items import COLLECTION, collection
 from local.azurite import Azurite
@@ -83,7 +82,6 @@ class BenchStack:
         os.environ.update({name: self._environment[name] for name in _IDENTITY})
         self.app: Clients = build_clients(read_settings(self._environment))
         create_storage(self.app.storage)
-        self._items = QueueServiceClient.from_connection_string(connection).get_queue_client("items")
         self._create_collection()
         self.behave(behavior)
 
@@ -122,7 +120,7 @@ class BenchStack:
         return int(row.get(Outcome.INGESTED.value, 0))
 
     def _send(self, item: dict[str, Any]) -> None:
-        self._items.send_message(base64.b64encode(json.dumps({"item": item}).encode()).decode())
+        self.app.queues.client("items").send_message(base64.b64encode(json.dumps({"item": item}).encode()).decode())
 
     def _part(self, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Part:
         part = Part(

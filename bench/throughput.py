@@ -13,6 +13,7 @@ from bench.stack import WIDTH, bench_stack, wait_for
 LATENCY_MS = 150
 INGEST_SECONDS = (5.0, 10.0)
 _WARM_UP = 40
+_ROUNDS = 2
 # The loops take a time for each item that does not depend on how many there are, so a sample tells. The tutorial's
 # needs one that is long enough: when all are posted, the first must have been ingested, as with 1,000.
 _TUTORIAL_SAMPLE = 80
@@ -29,28 +30,30 @@ def measure(scale: float) -> Section:
         single = (
             _seconds(lambda: official_loop(stack.url, items("single", _OFFICIAL_SAMPLE))) * count / _OFFICIAL_SAMPLE
         )
-        pool = _seconds(lambda: official_pool(stack.url, items("pool", count)))
-        bare = bare_posts(stack.url, items("bare", count), lambda post: post())
-    wide = _app(count)
-    narrow_rate, wide_rate = _posts_per_second(count, WIDTH), _posts_per_second(count, 2 * WIDTH)
+    pool, app = _in_turn(lambda: _official_pool(count), lambda: _app(count))
+    bare, narrow_rate, wide_rate = _in_turn(
+        lambda: _bare(count),
+        lambda: _posts_per_second(count, WIDTH),
+        lambda: _posts_per_second(count, 2 * WIDTH),
+    )
     return Section(
         ["", "seconds", "times the app", "posts a second"],
         [
-            [f"the app as it is set, {2 * WIDTH} threads", f"{wide:.1f}", "1", f"{wide_rate:.0f}"],
+            [f"the app as it is set, {2 * WIDTH} threads", f"{app:.1f}", "1", f"{wide_rate:.0f}"],
             [f"the app with {WIDTH} threads", "", "", f"{narrow_rate:.0f}"],
-            [f"A: the tutorial's loop ({_TUTORIAL_SAMPLE} items, scaled)", f"{loop:.0f}", f"{loop / wide:.1f}", ""],
+            [f"A: the tutorial's loop ({_TUTORIAL_SAMPLE} items, scaled)", f"{loop:.0f}", f"{loop / app:.1f}", ""],
             [
                 f"B: the official client in a loop ({_OFFICIAL_SAMPLE} items, scaled)",
                 f"{single:.0f}",
-                f"{single / wide:.0f}",
+                f"{single / app:.0f}",
                 "",
             ],
-            [f"B: the official client, {WIDTH} threads", f"{pool:.1f}", f"{pool / wide:.1f}", ""],
+            [f"B: the official client, {WIDTH} threads", f"{pool:.1f}", f"{pool / app:.1f}", ""],
             [f"C: bare posts, {WIDTH} threads, nothing followed", f"{count / bare:.1f}", "", f"{bare:.0f}"],
         ],
         [
-            Goal("At least 10 times as fast as A", f"{loop / wide:.1f} times", loop / wide >= 10),
-            Goal("No slower than B in a pool of threads", f"{wide / pool:.2f} of its time", wide <= pool),
+            Goal("At least 10 times as fast as A", f"{loop / app:.1f} times", loop / app >= 10),
+            Goal("No slower than B in a pool of threads", f"{app / pool:.2f} of its time", app <= pool),
             Goal(
                 f"At least 80 % of C's posts a second at the same width of {WIDTH}",
                 f"{narrow_rate / bare:.0%} ({wide_rate / bare:.0%} as it is set)",
@@ -64,6 +67,22 @@ def _seconds(call: Callable[[], object]) -> float:
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
+
+
+def _in_turn(*calls: Callable[[], float]) -> list[float]:
+    """Returns the mean of each, all measured in turn: the machine is quicker at one time than at another."""
+    rounds = [[call() for call in calls] for _ in range(_ROUNDS)]
+    return [sum(found) / _ROUNDS for found in zip(*rounds, strict=True)]
+
+
+def _official_pool(count: int) -> float:
+    with bench_stack(latency_ms=LATENCY_MS, ingest_seconds=INGEST_SECONDS) as stack:
+        return _seconds(lambda: official_pool(stack.url, items("pool", count)))
+
+
+def _bare(count: int) -> float:
+    with bench_stack(latency_ms=LATENCY_MS, ingest_seconds=INGEST_SECONDS) as stack:
+        return bare_posts(stack.url, items("bare", count), lambda post: post())
 
 
 def _app(count: int) -> float:

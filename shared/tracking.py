@@ -31,6 +31,8 @@ T = TypeVar("T")
 RUN_BUDGET = timedelta(seconds=50)
 # Between two passes of one run: ingestion takes seconds (AddItem 5 to 10), so a pass more often finds little.
 _PASS_PAUSE = timedelta(seconds=3)
+# After a pass that found operations ended: where some end, more do.
+_BUSY_PAUSE = timedelta(seconds=1)
 # Up to so many open operations are asked for one by one; above, a page of the list is cheaper.
 _FEW = 3
 # How often a stalled operation is still asked for.
@@ -58,15 +60,18 @@ def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
         due = _due_operations(app)
         if not due:
             return closed
+        ended = 0
         if not app.pause.remaining():
             try:
-                closed += _one_pass(due, app, end)
+                ended = _one_pass(due, app, end)
             except Throttled as error:
                 app.pause.pause(error.retry_after)
                 log.warning("Following operations paused: %s", error.message)
             except IngestionError as error:
                 log.warning("Following operations: %s %s", error.code, error.message)
-        pause = max(_PASS_PAUSE * app.settings.time_scale, app.pause.remaining()).total_seconds()
+        closed += ended
+        usual = (_BUSY_PAUSE if ended else _PASS_PAUSE) * app.settings.time_scale
+        pause = max(usual, app.pause.remaining()).total_seconds()
         if time.monotonic() + pause > end:
             return closed
         time.sleep(pause)

@@ -12,6 +12,7 @@ from azure.storage.queue import QueueServiceClient
 
 from local.host.app_settings import AppSettings
 from local.host.faults import FunctionFault
+from shared.http_sessions import PooledAdapter, pooled_session
 
 #: The connection that the host itself uses, and functions that name none.
 HOST_CONNECTION = "AzureWebJobsStorage"
@@ -23,11 +24,11 @@ _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def _transport(address: str) -> RequestsTransport:
-    # Looking into the environment for proxies costs a quarter of a request, and on this machine there is none.
+    # Without a look into the environment for proxies, of which there are none on the way to this machine itself.
     local = "127.0.0.1" in address or "localhost" in address
     bundle = next((os.environ[name] for name in _CA_BUNDLES if os.environ.get(name)), None)
     return RequestsTransport(
-        use_env_settings=not local,
+        session=pooled_session(PooledAdapter()) if local else None,
         connection_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         connection_verify=bundle or True,
