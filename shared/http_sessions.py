@@ -8,12 +8,17 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool
+from urllib3.connectionpool import ConnectionPool
 
 # As many threads as PYTHON_THREADPOOL_THREAD_COUNT gives the app, twice over, so that no connection is thrown away.
 POOL_SIZE = 64
-# A URL that needs no more quoting.
-_READY_URL = re.compile(r"https?://[!-~]+")
+# A URL as requests would leave it: quoted where it must be and nowhere else, no `.` or `..`, no fragment.
+_QUOTED = r"%(?:[01][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]|[89A-F][0-9A-F])"
+_PATH = rf"(?:/(?!\.\.?(?:[/?]|$))(?:[\w.~!$&'()*+,;=:@-]|{_QUOTED})*)+"
+_QUERY = rf"(?:[\w.~!$&'()*+,;=:@/?-]|{_QUOTED})+"
+_READY_URL = re.compile(rf"https?://[a-z0-9.-]+(?::\d+)?{_PATH}(?:\?{_QUERY})?", re.ASCII)
+# What requests makes a URL, a body or headers of.
+_TO_PREPARE = ("params", "json", "files", "auth", "cookies", "hooks")
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
 
 
@@ -22,19 +27,22 @@ class PooledAdapter(HTTPAdapter):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(pool_maxsize=POOL_SIZE, **options)
-        self._pools: dict[tuple[str, object], HTTPConnectionPool] = {}
+        self._pools: dict[tuple[str, object], ConnectionPool] = {}
 
     def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> HTTPConnectionPool:
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Mapping[str, str] | None = None,
+        cert: tuple[str, str] | str | None = None,
+    ) -> ConnectionPool:
         """Returns the pool of connections to the request's origin."""
         if proxies or cert:
             return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-        key = (str(request.url).split("/", 3)[2], verify)
-        pool = self._pools.get(key)
-        if pool is None:
-            pool = self._pools[key] = super().get_connection_with_tls_context(request, verify)
-        return pool
+        key = ("/".join(str(request.url).split("/", 3)[:3]), verify)
+        if key not in self._pools:
+            self._pools[key] = super().get_connection_with_tls_context(request, verify)
+        return self._pools[key]
 
 
 class PooledSession(requests.Session):
@@ -44,38 +52,43 @@ class PooledSession(requests.Session):
     storage call's processor time and changes nothing of what the SDKs hand it. All else goes requests' own way.
     """
 
-    def request(  # type: ignore[override]  # the rest as requests takes it
-        self, method: str, url: str, *, headers: Any = None, data: Any = None, **options: Any
-    ) -> requests.Response:
+    def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override]
         """Sends a request as requests does."""
-        unready = any(options.get(name) is not None for name in ("params", "json", "files", "auth", "cookies", "hooks"))
-        if unready or options.get("allow_redirects", True) or not isinstance(data, bytes | str | None):
-            return super().request(method, url, headers=headers, data=data, **options)
-        if not _READY_URL.fullmatch(url):
-            return super().request(method, url, headers=headers, data=data, **options)
-        verify, stream = options.get("verify"), bool(options.get("stream"))
+        if not _is_ready(url, options):
+            return super().request(method, url, **options)
+        stream = bool(options.get("stream"))
+        verify = options.get("verify")
         response = self.get_adapter(url).send(
-            self._prepared(method, url, headers or {}, data.encode() if isinstance(data, str) else data),
+            self._prepared(method, url, options.get("headers") or {}, options.get("data")),
             stream=stream,
             timeout=options.get("timeout"),
-            verify=self.verify if verify is None else verify,
+            verify=self.verify if verify is None else verify,  # type: ignore[arg-type]  # never None
             cert=options.get("cert"),
             proxies=options.get("proxies") or self.proxies,
         )
         if not stream:
-            _ = response.content  # read here, so that the connection is free again
+            _ = response.content  # read now, so that the connection is free again
         return response
 
     def _prepared(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+        self, method: str, url: str, headers: Mapping[str, str], data: bytes | str | None
     ) -> requests.PreparedRequest:
+        body = data.encode() if isinstance(data, str) else data
         request = requests.PreparedRequest()
         request.method, request.url, request.body = method, url, body or None
-        request.headers = CaseInsensitiveDict(self.headers)
-        request.headers.update(headers)
+        request.headers = CaseInsensitiveDict({**self.headers, **headers})  # type: ignore[arg-type]  # no bytes in ours
         if body or method not in _WITHOUT_BODY:
             request.headers["Content-Length"] = str(len(body or b""))
         return request
+
+
+def _is_ready(url: str, options: Mapping[str, Any]) -> bool:
+    return (
+        not options.get("allow_redirects", True)
+        and isinstance(options.get("data"), bytes | str | None)
+        and all(options.get(name) is None for name in _TO_PREPARE)
+        and _READY_URL.fullmatch(url) is not None
+    )
 
 
 def certificates() -> str | bool:
