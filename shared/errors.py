@@ -84,6 +84,13 @@ class BadContent(IngestionError):
     """Content that GeoCatalog can never take, under an id that is known."""
 
 
+class ItemExists(BadContent):
+    """GeoCatalog takes no new item, because it holds one of this id."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code=ErrorCode.ITEM_EXISTS)
+
+
 class Held(IngestionError):
     """A fault of the set-up (permission, collection, source) that an operator must mend."""
 

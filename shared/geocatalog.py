@@ -18,7 +18,16 @@ from urllib3.util.retry import Retry
 
 from shared.auth import TokenSource
 from shared.clock import utc_now
-from shared.errors import BadContent, ErrorCode, Held, IngestionError, LostResponse, Throttled, Unavailable
+from shared.errors import (
+    BadContent,
+    ErrorCode,
+    Held,
+    IngestionError,
+    ItemExists,
+    LostResponse,
+    Throttled,
+    Unavailable,
+)
 from shared.http_sessions import pooled_session, use_proxies
 from shared.pacing import RateLimit
 from shared.redact import redact
@@ -76,9 +85,17 @@ class GeoCatalog:
     # Items
 
     def post_item(self, collection: str, body: bytes) -> str:
-        """Posts an item; returns the id of its operation."""
+        """Posts an item; returns the id of its operation.
+
+        Raises:
+            ItemExists: GeoCatalog answers at once that there is one (409). The recorded service accepts the item and
+                fails its operation instead; the official client knows both.
+        """
         path = f"/stac/collections/{_part(collection)}/items"
-        return _operation_id(self._request("POST", path, expected={202}, data=body))
+        response = self._request("POST", path, expected={202, 409}, data=body)
+        if response.status_code == HTTPStatus.CONFLICT:
+            raise ItemExists(f"GeoCatalog answered 409 {_refusal(response).code} to POST {path}.")
+        return _operation_id(response)
 
     def put_item(self, collection: str, item_id: str, body: bytes) -> str | None:
         """Replaces an item; returns the id of its operation, or None where there is nothing to replace."""

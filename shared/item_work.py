@@ -22,6 +22,7 @@ from shared.errors import (
     Disposition,
     ErrorCode,
     IngestionError,
+    ItemExists,
     LostResponse,
     Throttled,
     Unavailable,
@@ -31,6 +32,7 @@ from shared.json_codec import read_json
 from shared.messages import IfExists, Outcome, Result, next_attempt
 from shared.status_rows import ItemRow, ItemStatus, OperationKind, OperationRow, collection_born, is_current
 from shared.status_store import Conflict
+from shared.stored_items import was_stored_since
 from shared.table_transactions import Write
 from shared.versions import Decision, Work, decide, is_same_content
 
@@ -189,14 +191,16 @@ def _end_or_wait(decision: Decision, row: ItemRow, work: Work, app: Clients) -> 
 
 def _write(claimed: ItemRow, work: Work, app: Clients) -> None:
     if claimed.in_catalog and work.if_exists is IfExists.FAIL and not work.is_deletion:
-        raise BadContent(
-            f"Item {work.item_id} is in collection {work.collection} already and the message says if_exists=fail.",
-            code=ErrorCode.ITEM_EXISTS,
-        )
+        raise _exists_already(work)
     if app.now() > (claimed.claimed_at or app.now()) + app.timings.call_budget:
         raise Unavailable("The claim grew old before GeoCatalog could be asked.")
     asked_at = app.now()
-    operation = _send(claimed, work, app)
+    try:
+        operation = _send(claimed, work, app)
+    except ItemExists:
+        operation = _send_over(claimed, work, app)
+        if operation is None:
+            return
     app.pause.answered()
     if operation is None:
         _close(claimed, ItemStatus.DELETED, Outcome.DELETED, app, in_catalog=False)
@@ -215,6 +219,29 @@ def _send(claimed: ItemRow, work: Work, app: Clients) -> tuple[OperationKind, st
         if update:
             return OperationKind.UPDATE_ITEM, update
     return OperationKind.ADD_ITEM, catalog.post_item(work.collection, work.prepared.body)
+
+
+def _send_over(claimed: ItemRow, work: Work, app: Clients) -> tuple[OperationKind, str] | None:
+    """Does what the message says of an item that is there already; None where that ends it without a call."""
+    if claimed.uncertain_since and was_stored_since(work.collection, work.item_id, claimed.uncertain_since, app):
+        # An earlier write of ours, whose answer was lost, is what GeoCatalog holds.
+        _close(claimed, ItemStatus.SUCCEEDED, Outcome.INGESTED, app, in_catalog=True)
+        return None
+    if work.if_exists is IfExists.SKIP:
+        _close(claimed, ItemStatus.SUCCEEDED, Outcome.SKIPPED, app, in_catalog=True, content_hash="")
+        return None
+    if work.if_exists is IfExists.FAIL or work.prepared is None:
+        raise _exists_already(work)
+    update = app.geocatalog.put_item(work.collection, work.item_id, work.prepared.body)
+    if update is None:
+        raise Unavailable("GeoCatalog says of the item both that it is there and that it is not.")
+    return OperationKind.UPDATE_ITEM, update
+
+
+def _exists_already(work: Work) -> ItemExists:
+    return ItemExists(
+        f"Item {work.item_id} is in collection {work.collection} already and the message says if_exists=fail."
+    )
 
 
 def _record_submission(

@@ -9,7 +9,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from azure.core import MatchConditions
@@ -18,7 +17,7 @@ from azure.data.tables import UpdateMode
 from shared import telemetry
 from shared.access_faults import explain_access, was_opened_since
 from shared.clients import Clients
-from shared.clock import format_timestamp, parse_timestamp
+from shared.clock import format_timestamp
 from shared.deletion import deletion_columns, is_still_there
 from shared.errors import ErrorCode
 from shared.item_work import copy_of, retry_delay
@@ -38,6 +37,7 @@ from shared.status_rows import (
     appended,
 )
 from shared.status_store import MAX_TRANSACTION, Conflict, index_entry
+from shared.stored_items import was_stored_since
 from shared.stored_messages import work_of_row
 from shared.table_transactions import Write
 
@@ -140,7 +140,7 @@ def _second_look(operation: OperationRow, found: OperationOutcome, app: Clients)
 def _exists(
     operation: OperationRow, row: ItemRow, found: OperationOutcome, app: Clients, *, is_over: bool
 ) -> Ending | None:
-    if row.uncertain_since and _stored_since(row, row.uncertain_since, app):
+    if row.uncertain_since and was_stored_since(row.collection, row.item_id, row.uncertain_since, app):
         # An earlier write of ours, whose answer was lost, is what GeoCatalog holds.
         return success(operation)
     if row.if_exists == IfExists.SKIP:
@@ -149,25 +149,6 @@ def _exists(
         return Ending(operation, ItemStatus.FAILED, Outcome.FAILED, True, found.code, found.message)
     try_again(operation, row, found, app, in_catalog=True, at_once=True)
     return None
-
-
-def _stored_since(row: ItemRow, moment: datetime, app: Clients) -> bool:
-    item = app.geocatalog.get_item(row.collection, row.item_id)
-    stored_at = stored_moment(item) if item else None
-    return stored_at is not None and stored_at >= moment
-
-
-def stored_moment(item: dict[str, Any]) -> datetime | None:
-    """Reads when GeoCatalog last stored an item, from the `_msft:ts` it adds."""
-    properties = item.get("properties")
-    nested = properties.get("_msft:ts") if isinstance(properties, dict) else None
-    value = item.get("_msft:ts") or nested
-    try:
-        if isinstance(value, int | float):
-            return datetime.fromtimestamp(value, tz=parse_timestamp("1970-01-01").tzinfo)
-        return parse_timestamp(value) if isinstance(value, str) else None
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def try_again(

@@ -17,6 +17,9 @@ from azure.data.tables._table_batch import TableBatchOperations
 
 Write = tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], Mapping[str, Any]]
 
+# Otherwise an insert is answered with the whole row
+# (learn.microsoft.com/rest/api/storageservices/insert-entity).
+NO_ECHO = {"Prefer": "return-no-content"}
 _STATUS = re.compile(rb"^HTTP/1\.[01] (\d{3})", re.MULTILINE)
 _ETAG = re.compile(rb"^ETag:\s*(\S+)", re.MULTILINE | re.IGNORECASE)
 _ERROR_CODE = re.compile(rb'"code"\s*:\s*"(\w+)"')
@@ -43,6 +46,9 @@ def submit_transaction(client: TableClient, writes: Sequence[Write]) -> list[dic
     parts = TableBatchOperations(config=sender._config, endpoint=endpoint, table_name=client.table_name)  # noqa: SLF001
     for write in writes:
         parts.add_operation(write)
+    for part in parts.requests:
+        if part.method == "POST":  # an insert; of the others none is answered with its row
+            part.headers.update(NO_ECHO)
     boundary = f"batch_{uuid.uuid4()}"
     headers = {
         "x-ms-version": client.api_version,

@@ -18,10 +18,11 @@ from shared import telemetry
 from shared.clients import Clients
 from shared.errors import ErrorCode, IngestionError, Throttled
 from shared.geocatalog import OPERATIONS_PAGE
-from shared.operation_closing import Ending, close, resolve, stored_moment, success
+from shared.operation_closing import Ending, close, resolve, success
 from shared.operations import OperationOutcome, OperationState, read_outcome
 from shared.parallel import run_all
 from shared.status_rows import OperationKind, OperationRow
+from shared.stored_items import stored_moment
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,59 @@
+"""Who may configure a collection now: one message at a time, and none while its id is not free."""
+
+import uuid
+from datetime import timedelta
+
+from shared.clients import Clients
+from shared.errors import Unavailable
+from shared.status_store import Conflict
+
+# An id can be used again this long after its collection was deleted
+# (learn.microsoft.com/azure/planetary-computer/create-stac-collection).
+_ID_FREE_AFTER = timedelta(seconds=45)
+
+
+def check_id_is_free(collection: str, app: Clients) -> None:
+    """Sends the message back while a collection of this id is being deleted, or has been a moment ago.
+
+    Raises:
+        Unavailable: it is.
+    """
+    row = app.status.get_collection(collection)
+    deleting = row.get("deleting_operation")
+    if deleting and app.status.get_operation(collection, str(deleting)):
+        raise Unavailable(f"Collection {collection} is being deleted; what the message wants is done after that.")
+    deleted_at = row.get("deleted_at")
+    remaining = deleted_at + _ID_FREE_AFTER * app.settings.time_scale - app.now() if deleted_at else timedelta(0)
+    if remaining > timedelta(0):
+        raise Unavailable(f"Collection {collection} was deleted a moment ago.", retry_after=remaining)
+
+
+def claim_collection(collection: str, app: Clients) -> str:
+    """Claims the collection's row for the length of a function, so that two messages do not write at once.
+
+    Returns:
+        The name of the claim, to release it.
+
+    Raises:
+        Unavailable: another message has claimed it.
+    """
+    row = app.status.get_collection(collection)
+    now = app.now()
+    claimed_until = row.get("claimed_until")
+    if claimed_until and claimed_until > now:
+        raise Unavailable(f"Collection {collection} is being configured by another message.")
+    etag = str(getattr(row, "metadata", {}).get("etag", "")) if row else ""
+    owner = uuid.uuid4().hex
+    try:
+        app.status.merge_collection(
+            collection, {"claimed_until": now + app.timings.claim, "claimed_by": owner}, etag=etag
+        )
+    except Conflict:
+        raise Unavailable(f"Collection {collection} is being configured by another message.") from None
+    return owner
+
+
+def release_collection(collection: str, owner: str, app: Clients) -> None:
+    """Ends a claim, if it still stands."""
+    if app.status.get_collection(collection).get("claimed_by") == owner:
+        app.status.merge_collection(collection, {"claimed_until": app.now()})

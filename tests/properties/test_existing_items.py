@@ -1,0 +1,104 @@
+"""An item that GeoCatalog refuses at once because it is there (409) is handled as its message says."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from local.azurite import Azurite
+from shared.clients import Clients
+from shared.errors import ErrorCode
+from shared.ingestion import ingest_message
+from shared.messages import QueueName
+from shared.status_rows import ItemStatus
+from shared.tracking import track_operations
+from tests.data.documents import item
+from tests.properties.apps import clear_queues, make_app, message_count, results, take_all
+from tests.properties.catalog import COLLECTION, Catalog, wait_until
+
+EXISTS = {"method": "POST", "path": "*/items", "kind": "status", "status": 409, "count": 1}
+LOST = {"method": "POST", "path": "*/items", "kind": "lose_response", "count": 1}
+
+
+@pytest.fixture
+def app(azurite: Azurite, catalog: Catalog) -> Clients:
+    """Build clients on empty queues, with delays of milliseconds."""
+    made = make_app(azurite, catalog.url, TIME_SCALE="0.001")
+    clear_queues(made)
+    catalog.reset()
+    return made
+
+
+def ingest(app: Clients, item_id: str, **fields: str) -> None:
+    message = {"item": item(item_id, collection=COLLECTION), **fields}
+    ingest_message(base64.b64encode(json.dumps(message).encode()), app.now(), app)
+
+
+def copy_of_it(app: Clients) -> bytes:
+    """Take the message that waits on queue `items`, once it is visible."""
+    found: list[Any] = []
+
+    def is_found() -> bool:
+        found.extend(take_all(app.queues.client(QueueName.ITEMS)))
+        return bool(found)
+
+    wait_until(is_found)
+    return base64.b64decode(found[0].content)
+
+
+def statuses(app: Clients, item_id: str) -> tuple[ItemStatus, bool | None]:
+    row = app.status.get(COLLECTION, item_id)
+    assert row is not None
+    return row.status, row.in_catalog
+
+
+@pytest.mark.parametrize(
+    ("if_exists", "ending", "writes"),
+    [
+        ("replace", ("replaced", None, ItemStatus.SUCCEEDED), ["POST", "PUT"]),
+        ("skip", ("skipped", None, ItemStatus.SUCCEEDED), ["POST"]),
+        ("fail", ("failed", ErrorCode.ITEM_EXISTS.value, ItemStatus.FAILED), ["POST"]),
+    ],
+)
+def test_what_the_message_says_is_done(
+    app: Clients, catalog: Catalog, if_exists: str, ending: tuple[str, str | None, ItemStatus], writes: list[str]
+) -> None:
+    item_id = f"there-{if_exists}"
+    app.geocatalog.post_item(COLLECTION, json.dumps(item(item_id, collection=COLLECTION)).encode())
+    wait_until(lambda: catalog.item(item_id) is not None)
+    catalog.reset()
+    catalog.behave(faults=[EXISTS])
+
+    ingest(app, item_id, if_exists=if_exists)
+    track_operations(app)
+
+    (result,) = results(app)
+    assert (result["outcome"], result["error_code"], statuses(app, item_id)[0]) == ending
+    assert [method for method, _ in catalog.writes()] == writes
+    assert message_count(app, QueueName.ITEMS) == 0
+
+
+def test_an_item_that_is_there_because_of_an_answer_that_was_lost_is_ingested(app: Clients, catalog: Catalog) -> None:
+    catalog.behave(faults=[LOST, {**EXISTS, "path": "*/items", "count": 1}])
+    ingest(app, "lost-then-there", if_exists="fail")
+    wait_until(lambda: catalog.item("lost-then-there") is not None)
+    ingest_message(copy_of_it(app), app.now(), app)
+
+    (result,) = results(app)
+    assert result["outcome"] == "ingested"
+    assert statuses(app, "lost-then-there") == (ItemStatus.SUCCEEDED, True)
+    assert [method for method, _ in catalog.writes()] == ["POST", "POST"]
+
+
+def test_an_item_that_is_not_there_after_all_is_posted_again(app: Clients, catalog: Catalog) -> None:
+    catalog.behave(faults=[EXISTS])
+    ingest(app, "not-there-after-all", if_exists="replace")
+    track_operations(app)  # the update finds nothing to replace
+
+    ingest_message(copy_of_it(app), app.now(), app)
+    track_operations(app)
+
+    (result,) = results(app)
+    assert result["outcome"] == "ingested"
+    assert [method for method, _ in catalog.writes()] == ["POST", "PUT", "POST"]
