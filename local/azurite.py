@@ -367,6 +367,8 @@ class Azurite:
         command = [node.executable, "--import", _STOP_WITH_PARENT, str(program), "--location", str(self.data)]
         for service in SERVICES:
             command += [f"--{service}Host", HOST, f"--{service}Port", str(self._ports[service])]
+            # As Azure does, rather than its own 5 s: a connection closed just when it is used loses an answer.
+            command += [f"--{service}KeepAliveTimeout", "120"]
         # The current SDKs send an API version that is newer than any Azurite knows.
         command += ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
         if self.certificate is not None:

@@ -10,6 +10,8 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import ConnectionPool
 
+from shared.fresh_connections import FRESH_POOLS
+
 # As many threads as PYTHON_THREADPOOL_THREAD_COUNT gives the app, twice over, so that no connection is thrown away.
 POOL_SIZE = 64
 # A URL as requests would leave it: quoted where it must be and nowhere else, no `.` or `..`, no fragment.
@@ -28,6 +30,11 @@ class PooledAdapter(HTTPAdapter):
     def __init__(self, **options: Any) -> None:
         super().__init__(pool_maxsize=POOL_SIZE, **options)
         self._pools: dict[tuple[str, object], ConnectionPool] = {}
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Builds the pools, of connections that are not used again after a pause."""
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = FRESH_POOLS
 
     def get_connection_with_tls_context(
         self,

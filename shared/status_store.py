@@ -22,7 +22,7 @@ from shared.status_rows import (
     operation_row,
     to_entity,
 )
-from shared.table_transactions import NO_ECHO, Write, submit_transaction
+from shared.table_transactions import NO_ECHO, TRY_AGAIN, Write, submit_transaction
 from shared.tables import STATUS, Table
 
 # A transaction holds 100 entities (learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions).
@@ -56,7 +56,7 @@ class StatusStore:
     def insert(self, row: ItemRow) -> ItemRow | None:
         """Writes the row of an item that has none; returns it with its etag, or None where there is one already."""
         try:
-            made = self._table.run(lambda client: client.create_entity(to_entity(row), headers=NO_ECHO))
+            made = self._table.run(lambda client: client.create_entity(to_entity(row), headers=NO_ECHO, **TRY_AGAIN))
         except ResourceExistsError:
             return None
         return replace(row, etag=str(made["etag"]))

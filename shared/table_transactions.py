@@ -20,6 +20,9 @@ Write = tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], Mapping[st
 # Otherwise an insert is answered with the whole row
 # (learn.microsoft.com/rest/api/storageservices/insert-entity).
 NO_ECHO = {"Prefer": "return-no-content"}
+# What the SDK tries again after a lost answer, POST added: each insert and each transaction is written so that one
+# which was made already is refused as a conflict, or changes nothing.
+TRY_AGAIN = {"retry_on_methods": frozenset({"GET", "PUT", "DELETE", "POST"})}
 _STATUS = re.compile(rb"^HTTP/1\.[01] (\d{3})", re.MULTILINE)
 _ETAG = re.compile(rb"^ETag:\s*(\S+)", re.MULTILINE | re.IGNORECASE)
 _ERROR_CODE = re.compile(rb'"code"\s*:\s*"(\w+)"')
@@ -58,7 +61,7 @@ def submit_transaction(client: TableClient, writes: Sequence[Write]) -> list[dic
         "Accept": "application/json",
     }
     request = HttpRequest("POST", f"{endpoint}/$batch", headers=headers, content=_packed(parts.requests, boundary))
-    response = sender.send_request(request, stream=True)  # otherwise a policy tries to decode the content
+    response = sender.send_request(request, stream=True, **TRY_AGAIN)  # otherwise a policy tries to decode the content
     content: bytes = response.read()
     if response.status_code != HTTPStatus.ACCEPTED:
         raise _refused(response.status_code, response.headers.get("x-ms-error-code"), content)
