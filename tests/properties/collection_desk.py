@@ -21,7 +21,7 @@ _HANDLERS = {
     QueueName.ITEMS: ingest_message,
 }
 _ROUNDS = 60
-_ONE_PASS = timedelta(seconds=2)  # shorter than the pause between two passes of the tracker
+_ONE_PASS = timedelta(seconds=0.9)  # shorter than the pause between two passes of the tracker
 
 
 class Desk:

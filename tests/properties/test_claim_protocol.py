@@ -62,7 +62,7 @@ LONG = timedelta(hours=1)  # messages that the test holds stay invisible meanwhi
 # What a thorough exploration takes in place of the quick one: PROTOCOL_EXAMPLES=1000 pytest ….
 EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", "0"))
 MAX_ROUNDS = 40
-ONE_PASS = timedelta(seconds=2)  # shorter than the pause between two passes
+ONE_PASS = timedelta(seconds=0.9)  # shorter than the pause between two passes
 
 # What may befall the requests of one delivery: a fault of the emulator, or how its operation ends.
 WRITE = {"path": f"/stac/collections/{COLLECTION}/items*", "count": 1}

@@ -32,7 +32,7 @@ class Site(BaseHTTPRequestHandler):
             self.send_header("Location", "/200/elsewhere")
         self.send_header("Content-Length", str(len(content) + (9 if "short" in self.path else 0)))
         self.end_headers()
-        step = 1 if "slow" in self.path else len(content)
+        step = 1 if "slow" in self.path else max(len(content), 1)
         for start in range(0, len(content), step):
             self.wfile.write(content[start : start + step])
             if "slow" in self.path:

@@ -18,7 +18,7 @@ from tests.data.documents import item
 from tests.properties.apps import Clock, clear_queues, make_app, results, take_all
 from tests.properties.catalog import COLLECTION, Catalog, wait_until
 
-ONE_PASS = timedelta(seconds=2)  # shorter than the pause between two passes
+ONE_PASS = timedelta(seconds=0.9)  # shorter than the pause between two passes
 NUMBERS = count()
 
 
