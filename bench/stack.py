@@ -85,9 +85,9 @@ class BenchStack:
         self._create_collection()
         self.behave(behavior)
 
-    def start_host(self, settings: Mapping[str, str] | None = None, *, app: Path = PROJECT) -> psutil.Process:
+    def start_host(self, settings: Mapping[str, str] | None = None) -> psutil.Process:
         """Starts the host and returns the process of the app's own worker."""
-        host = self._part("local.host", "--app", str(app), environment={**self._environment, **(settings or {})})
+        host = self._part("local.host", "--app", str(PROJECT), environment={**self._environment, **(settings or {})})
         return next(
             child
             for child in psutil.Process(host.pid).children()

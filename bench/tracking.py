@@ -14,6 +14,8 @@ from shared.tracking import track_operations
 _STEPS = (500, 1_000, 2_000, 4_000)
 _PER_TRANSACTION = 100
 _MOST_CALLS = 15
+# The least of so many passes counts: whatever else the machine does only adds to it.
+_PASSES = 3
 # Less than the pause between two passes, so that there is one.
 _ONE_PASS = timedelta(seconds=2.9)
 
@@ -30,10 +32,8 @@ def measure(scale: float) -> Section:
             _open(stack, f"open-{step}", step - is_open)
             is_open = step
             stack.behave({"ingest_seconds": [3_600, 3_600]})
-            started, before = time.perf_counter(), _own_cpu()
-            track_operations(stack.app, budget=_ONE_PASS)
-            seconds, processor = time.perf_counter() - started, _own_cpu() - before
-            calls = sum(not request["path"].startswith("/_emulator") for request in stack.asked())
+            seconds, processor = min(_pass(stack) for _ in range(_PASSES))
+            calls = sum(not request["path"].startswith("/_emulator") for request in stack.asked()) // _PASSES
             if step == steps[1]:
                 calls_of_1000 = calls
             spent.append(processor / step * 1000)
@@ -54,6 +54,13 @@ def measure(scale: float) -> Section:
             ),
         ],
     )
+
+
+def _pass(stack: BenchStack) -> tuple[float, float]:
+    """Returns the seconds and the processor time of one pass."""
+    started, before = time.perf_counter(), _own_cpu()
+    track_operations(stack.app, budget=_ONE_PASS)
+    return time.perf_counter() - started, _own_cpu() - before
 
 
 def _own_cpu() -> float:
