@@ -49,6 +49,8 @@ def claim_collection(collection: str, app: Clients) -> str:
             collection, {"claimed_until": now + app.timings.claim, "claimed_by": owner}, etag=etag
         )
     except Conflict:
+        if app.status.get_collection(collection).get("claimed_by") == owner:
+            return owner  # the write was ours, repeated by the SDK after a lost answer
         raise Unavailable(f"Collection {collection} is being configured by another message.") from None
     return owner
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,7 +54,7 @@ class PooledAdapter(HTTPAdapter):
 
 
 class PooledSession(requests.Session):
-    """A session that sends a request with its URL and body ready as it is, and keeps no cookies.
+    """A session that sends a request with its URL and body ready as it is.
 
     What requests does before it sends (quoting the URL anew, merging settings, cookies and hooks) costs a fifth of a
     storage call's processor time and changes nothing of what the SDKs hand it. All else goes requests' own way.
@@ -105,13 +106,14 @@ def certificates() -> str | bool:
 
 
 def pooled_session(adapter: PooledAdapter) -> PooledSession:
-    """Builds a session over one adapter, which uses no proxy until use_proxies names one.
+    """Builds a session over one adapter, which keeps no cookies and uses no proxy until use_proxies names one.
 
     Otherwise requests looks through the environment and for a .netrc file at each call: a tenth of what a storage call
     costs, and an entry of that file would take the place of the token.
     """
     session = PooledSession()
     session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.verify = certificates()
     session.mount("https://", adapter)
     session.mount("http://", adapter)

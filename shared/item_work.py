@@ -83,22 +83,23 @@ def _storage_fault(error: AzureError, claimed: ItemRow | None) -> Unavailable:
 
 def _claim(work: Work, app: Clients) -> ItemRow | None:
     """Claims the item, or ends or sends back the message where the item's row says so (then None)."""
+    owner = uuid.uuid4().hex
     for _ in range(_MAX_CONFLICTS):
-        fresh = _claimed_row(None, work, app)
+        fresh = _claimed_row(None, work, app, owner)
         inserted = app.status.insert(fresh)
         if inserted:
             return inserted
         row = app.status.get(work.collection, work.item_id)
         if row is None:
             continue
-        if row.claimed_by == fresh.claimed_by:
-            return row  # the insert was ours, repeated by the SDK after a lost answer
+        if row.claimed_by == owner:
+            return row  # the write was ours, repeated by the SDK after a lost answer
         try:
             if not is_current(vars(row), collection_born(app.status.get_collection(row.collection))):
                 return app.status.update(row, fresh, _detachment(row, app))
             decision = decide(row, work, app.now(), operation_stalled=_is_stalled(row, app))
             if decision is Decision.CLAIM:
-                return _take(row, work, app)
+                return app.status.update(row, _claimed_row(row, work, app, owner), _detachment(row, app))
             _end_or_wait(decision, row, work, app)
         except Conflict:
             continue
@@ -106,7 +107,7 @@ def _claim(work: Work, app: Clients) -> ItemRow | None:
     raise Unavailable(f"The row of item {work.item_id} kept changing.", code=ErrorCode.STORAGE_UNAVAILABLE)
 
 
-def _claimed_row(row: ItemRow | None, work: Work, app: Clients) -> ItemRow:
+def _claimed_row(row: ItemRow | None, work: Work, app: Clients, owner: str) -> ItemRow:
     now = app.now()
     columns: dict[str, Any] = {
         "queue": work.queue,
@@ -121,7 +122,7 @@ def _claimed_row(row: ItemRow | None, work: Work, app: Clients) -> ItemRow:
         "message": zlib.compress(work.message, level=1),
         "datetime": work.prepared.datetime if work.prepared else None,
         "bbox": work.prepared.bbox if work.prepared else None,
-        "claimed_by": uuid.uuid4().hex,
+        "claimed_by": owner,
         "claimed_at": now,
         "claimed_until": now + app.timings.claim,
         "next_attempt": None,
@@ -143,10 +144,6 @@ def _claimed_row(row: ItemRow | None, work: Work, app: Clients) -> ItemRow:
         columns["uncertain_since"] = None
         columns["quiet_until"] = None
     return row.changed(ItemStatus.SUBMITTING, now, **columns)
-
-
-def _take(row: ItemRow, work: Work, app: Clients) -> ItemRow:
-    return app.status.update(row, _claimed_row(row, work, app), _detachment(row, app))
 
 
 def _detachment(row: ItemRow, app: Clients) -> list[Write]:
@@ -197,11 +194,12 @@ def _write(claimed: ItemRow, work: Work, app: Clients) -> None:
     asked_at = app.now()
     try:
         operation = _send(claimed, work, app)
+        app.pause.answered()
     except ItemExists:
+        app.pause.answered()
         operation = _send_over(claimed, work, app)
         if operation is None:
             return
-    app.pause.answered()
     if operation is None:
         _close(claimed, ItemStatus.DELETED, Outcome.DELETED, app, in_catalog=False)
     else:

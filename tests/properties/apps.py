@@ -77,9 +77,10 @@ def take_all(queue: QueueClient) -> Iterator[Any]:
             yield message
 
 
-def results(app: Clients) -> list[dict[str, Any]]:
-    """Remove and give the outcomes that were announced."""
-    return [decoded(message.content) for message in take_all(app.queues.client("results"))]
+def results(app: Clients, item_id: str | None = None) -> list[dict[str, Any]]:
+    """Remove the outcomes that were announced and give them, or one item's: a pass ends what other tests left open."""
+    announced = [decoded(message.content) for message in take_all(app.queues.client("results"))]
+    return [result for result in announced if item_id in {None, result["id"]}]
 
 
 def message_count(app: Clients, queue: str) -> int:

@@ -73,7 +73,7 @@ def test_what_the_message_says_is_done(
     ingest(app, item_id, if_exists=if_exists)
     track_operations(app)
 
-    (result,) = results(app)
+    (result,) = results(app, item_id)
     assert (result["outcome"], result["error_code"], statuses(app, item_id)[0]) == ending
     assert [method for method, _ in catalog.writes()] == writes
     assert message_count(app, QueueName.ITEMS) == 0
@@ -85,7 +85,7 @@ def test_an_item_that_is_there_because_of_an_answer_that_was_lost_is_ingested(ap
     wait_until(lambda: catalog.item("lost-then-there") is not None)
     ingest_message(copy_of_it(app), app.now(), app)
 
-    (result,) = results(app)
+    (result,) = results(app, "lost-then-there")
     assert result["outcome"] == "ingested"
     assert statuses(app, "lost-then-there") == (ItemStatus.SUCCEEDED, True)
     assert [method for method, _ in catalog.writes()] == ["POST", "POST"]
@@ -99,6 +99,6 @@ def test_an_item_that_is_not_there_after_all_is_posted_again(app: Clients, catal
     ingest_message(copy_of_it(app), app.now(), app)
     track_operations(app)
 
-    (result,) = results(app)
+    (result,) = results(app, "not-there-after-all")
     assert result["outcome"] == "ingested"
     assert [method for method, _ in catalog.writes()] == ["POST", "PUT", "POST"]

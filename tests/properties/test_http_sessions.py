@@ -118,5 +118,7 @@ def test_no_cookie_goes_along_and_no_redirect_is_followed(server: Server) -> Non
     with pooled_session(PooledAdapter()) as pooled:
         answer = pooled.get(f"{server.url}/moved", timeout=30, allow_redirects=False)
         assert answer.status_code == 302
+        sent(server, pooled, "POST", "/made-by-requests", json={})
+        assert sent(server, pooled, "POST", "/again", json={})[2].get("cookie") is None
         assert sent(server, pooled, "GET", "/again")[2].get("cookie") is None
         assert server.seen[1] == "/again"

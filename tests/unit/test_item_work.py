@@ -77,7 +77,7 @@ def test_what_the_service_asks_for_is_kept(app: Clients) -> None:
 def test_a_claim_on_an_unknown_item(app: Clients) -> None:
     wanted = work(attempt=2, retry_since=SENT, if_exists=IfExists.SKIP, traceparent="t")
 
-    row = _claimed_row(None, wanted, app)
+    row = _claimed_row(None, wanted, app, "owner")
 
     assert row.status is ItemStatus.SUBMITTING
     assert row.claimed_by
@@ -105,7 +105,7 @@ def test_a_claim_clears_what_the_last_work_left(app: Clients) -> None:
         quiet_until=SENT, uncertain_since=SENT,
     )  # fmt: skip
 
-    row = _claimed_row(before, work(), app)
+    row = _claimed_row(before, work(), app, "owner")
 
     assert (row.error_code, row.error_message, row.operation_id) == (None, None, None)
     assert (row.submitted_at, row.finished_at, row.next_attempt) == (None, None, None)
@@ -115,32 +115,32 @@ def test_a_claim_clears_what_the_last_work_left(app: Clients) -> None:
 
 def test_who_takes_over_a_dead_claim_of_the_same_content_does_not_know_what_was_written(app: Clients) -> None:
     wanted = work()
-    dead = replace(_claimed_row(None, wanted, app), claimed_at=SENT, claimed_until=NOW)
+    dead = replace(_claimed_row(None, wanted, app, "owner"), claimed_at=SENT, claimed_until=NOW)
 
-    row = _claimed_row(dead, wanted, app)
+    row = _claimed_row(dead, wanted, app, "another")
 
     assert row.uncertain_since == SENT
-    assert row.claimed_by != dead.claimed_by
-    assert _claimed_row(replace(row, claimed_at=NOW), wanted, app).uncertain_since == SENT
+    assert row.claimed_by == "another"
+    assert _claimed_row(replace(row, claimed_at=NOW), wanted, app, "owner").uncertain_since == SENT
 
 
 def test_same_content_keeps_the_later_moment(app: Clients) -> None:
-    before = _claimed_row(None, work(first_enqueued=NOW), app)
+    before = _claimed_row(None, work(first_enqueued=NOW), app, "owner")
 
-    assert _claimed_row(before, work(), app).first_enqueued == NOW
-    assert _claimed_row(before, work(content_hash="b"), app).first_enqueued == SENT
+    assert _claimed_row(before, work(), app, "owner").first_enqueued == NOW
+    assert _claimed_row(before, work(content_hash="b"), app, "owner").first_enqueued == SENT
 
 
 def test_history_ends(app: Clients) -> None:
-    row = _claimed_row(None, work(), app)
+    row = _claimed_row(None, work(), app, "owner")
     for _ in range(2 * HISTORY_LENGTH):
-        row = _claimed_row(row, work(), app)
+        row = _claimed_row(row, work(), app, "owner")
 
     assert len(row.history) == HISTORY_LENGTH
 
 
 def test_a_row_is_read_as_it_was_written(app: Clients) -> None:
-    row = _claimed_row(None, work(version=SENT, retry_since=SENT), app)
+    row = _claimed_row(None, work(version=SENT, retry_since=SENT), app, "owner")
 
     assert item_row(to_entity(row)) == row
 
