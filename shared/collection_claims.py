@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from shared.clients import Clients
 from shared.errors import Unavailable
-from shared.status_store import Conflict
+from shared.group_commit import Conflict
 
 # An id can be used again this long after its collection was deleted
 # (learn.microsoft.com/azure/planetary-computer/create-stac-collection).

@@ -28,10 +28,10 @@ from shared.errors import (
     Unavailable,
     disposition_of,
 )
+from shared.group_commit import Conflict
 from shared.json_codec import read_json
 from shared.messages import IfExists, Outcome, Result, next_attempt
 from shared.status_rows import ItemRow, ItemStatus, OperationKind, OperationRow, collection_born, is_current
-from shared.status_store import Conflict
 from shared.stored_items import was_stored_since
 from shared.table_transactions import Write
 from shared.versions import Decision, Work, decide, is_same_content

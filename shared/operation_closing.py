@@ -20,6 +20,7 @@ from shared.clients import Clients
 from shared.clock import format_timestamp
 from shared.deletion import deletion_columns, is_still_there
 from shared.errors import ErrorCode
+from shared.group_commit import Conflict
 from shared.item_work import copy_of, retry_delay
 from shared.messages import IfExists, Outcome, Result, next_attempt
 from shared.operations import ACCESS_CODES, OperationOutcome, OperationState, Remedy
@@ -36,7 +37,7 @@ from shared.status_rows import (
     OperationRow,
     appended,
 )
-from shared.status_store import MAX_TRANSACTION, Conflict, index_entry
+from shared.status_store import MAX_TRANSACTION, index_entry
 from shared.stored_items import was_stored_since
 from shared.stored_messages import work_of_row
 from shared.table_transactions import Write

@@ -6,11 +6,11 @@ from typing import Any
 
 from shared.clients import Clients
 from shared.errors import BadContent, BadMessage, ErrorCode, IngestionError
+from shared.group_commit import Conflict
 from shared.ids import check_collection_id, check_item_id
 from shared.message_handling import reject
 from shared.messages import Outcome, Result, decode_body, read_object
 from shared.status_rows import ItemRow, ItemStatus
-from shared.status_store import Conflict
 from shared.versions import Work
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.clients import Clients
+from shared.group_commit import Conflict
 from shared.item_work import copy_of
 from shared.messages import next_attempt
 from shared.status_rows import HELD_PREFIX, ItemRow, ItemStatus
-from shared.status_store import Conflict
 from shared.stored_messages import work_of_row
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from typing import Any
 from azure.core import MatchConditions
 
 from shared.clients import Clients
+from shared.group_commit import Conflict
 from shared.status_rows import INDEXES, ITEM_PREFIX, TERMINAL, ItemStatus
-from shared.status_store import Conflict
 from shared.table_transactions import Write
 
 log = logging.getLogger(__name__)

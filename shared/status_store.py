@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
+from shared.group_commit import Conflict, GroupCommit
 from shared.status_rows import (
     COLLECTION_KEY,
     INDEXES,
@@ -22,7 +23,7 @@ from shared.status_rows import (
     operation_row,
     to_entity,
 )
-from shared.table_transactions import NO_ECHO, TRY_AGAIN, Write, submit_transaction
+from shared.table_transactions import Write, submit_transaction
 from shared.tables import STATUS, Table
 
 # A transaction holds 100 entities (learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions).
@@ -30,10 +31,6 @@ MAX_TRANSACTION = 100
 
 # The status codes of a write whose condition no longer holds: someone else was quicker.
 _CONFLICTS = frozenset({404, 409, 412})
-
-
-class Conflict(Exception):
-    """A conditional write found the rows changed by someone else; read again and decide anew."""
 
 
 class StatusStore:
@@ -45,6 +42,9 @@ class StatusStore:
 
     def __init__(self, tables: TableServiceClient) -> None:
         self._table = Table(tables, STATUS)
+        # Apart, since inserts are refused wherever items are sent again, and changes hardly ever.
+        self._inserts = GroupCommit(self.transact)
+        self._changes = GroupCommit(self.transact)
 
     # Items
 
@@ -56,10 +56,10 @@ class StatusStore:
     def insert(self, row: ItemRow) -> ItemRow | None:
         """Writes the row of an item that has none; returns it with its etag, or None where there is one already."""
         try:
-            made = self._table.run(lambda client: client.create_entity(to_entity(row), headers=NO_ECHO, **TRY_AGAIN))
-        except ResourceExistsError:
+            made = self._inserts.write(row.collection, [("create", to_entity(row))])
+        except Conflict:
             return None
-        return replace(row, etag=str(made["etag"]))
+        return replace(row, etag=str(made[0]["etag"]))
 
     def update(self, before: ItemRow, after: ItemRow, also: Sequence[Write] = ()) -> ItemRow:
         """Replaces the row of an item, and keeps the indexes of states in step.
@@ -76,7 +76,7 @@ class StatusStore:
             Conflict: the row is no longer as it was read.
         """
         writes = [_conditional("update", to_entity(after), before.etag), *_index_writes(before.status, after), *also]
-        made = self.transact(writes)
+        made = self._changes.write(after.collection, writes)
         return replace(after, etag=str(made[0]["etag"]))
 
     def submit(self, before: ItemRow, after: ItemRow, operation: OperationRow) -> None:
@@ -85,7 +85,11 @@ class StatusStore:
         Raises:
             Conflict: the item's row is no longer as it was read.
         """
-        self.transact([_conditional("update", to_entity(after), before.etag), ("create", to_entity(operation))])
+        writes: list[Write] = [
+            _conditional("update", to_entity(after), before.etag),
+            ("create", to_entity(operation)),
+        ]
+        self._changes.write(after.collection, writes)
 
     # Operations
 

@@ -112,6 +112,7 @@ class World:
     """The running parts, and what is counted over all examples."""
 
     app: Clients
+    elsewhere: Clients
     catalog: Catalog
     clock: Clock
     fuse: Fuse
@@ -291,7 +292,7 @@ class ClaimProtocol(RuleBasedStateMachine):
         self.waiting.remove(chosen)  # nobody else is given it meanwhile
         is_done = False
         try:
-            HANDLERS[chosen.queue](raw, chosen.enqueued_at, self.app)
+            HANDLERS[chosen.queue](raw, chosen.enqueued_at, self._instance())
             is_done = True
         except Killed:
             self.world.seen["killed deliveries"] += 1
@@ -305,11 +306,15 @@ class ClaimProtocol(RuleBasedStateMachine):
 
     def _track(self) -> None:
         try:
-            track_operations(self.app, budget=ONE_PASS)
+            track_operations(self._instance(), budget=ONE_PASS)
         except Killed:
             self.world.seen["killed trackers"] += 1
         self._clear_fuse()
         self._collect(self.app.now())
+
+    def _instance(self) -> Clients:
+        """What happens in the middle of a call happens on another instance: this one's call is not over."""
+        return self.world.elsewhere if self.is_nested else self.app
 
     def _clear_fuse(self) -> None:
         if not self.is_nested:
@@ -476,8 +481,9 @@ def content_hash(stored: dict[str, Any]) -> str:
 def world(azurite: Azurite, catalog: Catalog) -> World:
     clock, fuse = Clock(), Fuse()
     plain = make_app(azurite, catalog.url, clock)
-    made = World(plain, catalog, clock, fuse)
+    made = World(plain, plain, catalog, clock, fuse)
     made.app = interruptible(plain, azurite, fuse, made.on_answer)
+    made.elsewhere = interruptible(make_app(azurite, catalog.url, clock), azurite, fuse, made.on_answer)
     clear_queues(plain)
     for table in ("status", "deadletters"):
         client = plain.storage.tables.get_table_client(table)
