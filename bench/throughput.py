@@ -112,7 +112,7 @@ def _app(count: int) -> float:
         wait_for(lambda: stack.ingested() == _WARM_UP)
         stack.behave({"latency_ms": LATENCY_MS, "ingest_seconds": list(INGEST_SECONDS)})
         started = time.perf_counter()
-        stack.enqueue(items("app", count))
+        stack.feed(items("app", count))
         wait_for(lambda: stack.ingested() == _WARM_UP + count, pause=0.25)
         return time.perf_counter() - started
 
