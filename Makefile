@@ -20,7 +20,7 @@ start: setup  ## Keep the local stack up until Ctrl-C (with `func start` where t
 	@$(BIN)/geocatalog local up --core-tools
 
 test: setup check  ## Run every test
-	@$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations 15
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 check: setup  ## Lint, format, types, dead code, dependencies, imports
 	@$(BIN)/ruff check .

@@ -15,19 +15,6 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-# Stacks that the tests of a folder share. A worker that runs one of these tests starts the stack and keeps it.
-SHARED_STACKS = {"cli": ("stack",), "e2e": ("stack", "copying_stack")}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, on one worker, the tests of a file, and those that share a stack."""
-    for item in items:
-        folder = item.path.parent.name
-        needed = getattr(item, "fixturenames", ())
-        stack = next((name for name in SHARED_STACKS.get(folder, ()) if name in needed), None)
-        item.add_marker(pytest.mark.xdist_group(f"{folder}-{stack}" if stack else str(item.path)))
-
-
 @contextmanager
 def running_part(module: str, *options: str) -> Iterator[str]:
     """Run an HTTP part of the local stack, such as `local.identity`, and give its URL when it is ready."""
