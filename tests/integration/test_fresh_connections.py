@@ -10,6 +10,8 @@ import requests
 from shared import fresh_connections
 from shared.http_sessions import PooledAdapter, pooled_session
 
+BODY = b"{}"
+REQUEST_END = b"\r\n\r\n" + BODY
 ANSWER = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -38,8 +40,13 @@ class ClosingServer:
     @staticmethod
     def _serve(connection: socket.socket) -> None:
         with connection:
-            if connection.recv(65_536):
-                connection.sendall(ANSWER)
+            received = b""
+            while not received.endswith(REQUEST_END):  # headers and body come in packets of their own
+                part = connection.recv(65_536)
+                if not part:
+                    return
+                received += part
+            connection.sendall(ANSWER)
             connection.recv(65_536)
 
 
@@ -51,7 +58,7 @@ def server() -> Iterator[ClosingServer]:
 
 
 def post(session: requests.Session, url: str) -> int:
-    return session.request("POST", url, data=b"{}", timeout=10, allow_redirects=False).status_code
+    return session.request("POST", url, data=BODY, timeout=10, allow_redirects=False).status_code
 
 
 def test_after_a_pause_a_write_takes_a_connection_of_its_own(
