@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from shared.table_transactions import Write
 
@@ -74,7 +74,7 @@ class GroupCommit:
                 self._write_next(lane)
         if member.error:
             raise member.error
-        # A group that was refused says nothing of its members: each learns by itself.
+        # What one row brings about, the others need not suffer: each is written by itself.
         return self._transact(writes) if member.made is None else member.made
 
     def _write_next(self, lane: _Lane) -> None:
@@ -84,7 +84,7 @@ class GroupCommit:
             for member in members:
                 member.made = [next(made) for _ in member.writes]
         except Exception as error:  # noqa: BLE001 - each member raises it
-            if len(members) == 1 or not _is_refusal(error):
+            if len(members) == 1 or _is_of_the_storage(error):
                 for member in members:
                     member.error = error
         finally:
@@ -92,7 +92,8 @@ class GroupCommit:
                 member.was_tried = True
 
 
-def _is_refusal(error: Exception) -> bool:
+def _is_of_the_storage(error: Exception) -> bool:
+    """Whether each member would meet the same: not a refusal, nor a row that cannot be written."""
     if isinstance(error, HttpResponseError):
-        return HTTPStatus.BAD_REQUEST <= (error.status_code or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
-    return isinstance(error, Conflict)
+        return (error.status_code or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, AzureError)

@@ -19,10 +19,10 @@ Write = tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], Mapping[st
 
 # Otherwise an insert is answered with the whole row
 # (learn.microsoft.com/rest/api/storageservices/insert-entity).
-NO_ECHO = {"Prefer": "return-no-content"}
-# What the SDK tries again after a lost answer, POST added: each insert and each transaction is written so that one
+_NO_ECHO = {"Prefer": "return-no-content"}
+# What the SDK tries again after a lost answer, POST added: each transaction is written so that one
 # which was made already is refused as a conflict, or changes nothing.
-TRY_AGAIN = {"retry_on_methods": frozenset({"GET", "PUT", "DELETE", "POST"})}
+_TRY_AGAIN = {"retry_on_methods": frozenset({"GET", "PUT", "DELETE", "POST"})}
 _STATUS = re.compile(rb"^HTTP/1\.[01] (\d{3})", re.MULTILINE)
 _ETAG = re.compile(rb"^ETag:\s*(\S+)", re.MULTILINE | re.IGNORECASE)
 _ERROR_CODE = re.compile(rb'"code"\s*:\s*"(\w+)"')
@@ -51,7 +51,7 @@ def submit_transaction(client: TableClient, writes: Sequence[Write]) -> list[dic
         parts.add_operation(write)
     for part in parts.requests:
         if part.method == "POST":  # an insert; of the others none is answered with its row
-            part.headers.update(NO_ECHO)
+            part.headers.update(_NO_ECHO)
     boundary = f"batch_{uuid.uuid4()}"
     headers = {
         "x-ms-version": client.api_version,
@@ -61,7 +61,7 @@ def submit_transaction(client: TableClient, writes: Sequence[Write]) -> list[dic
         "Accept": "application/json",
     }
     request = HttpRequest("POST", f"{endpoint}/$batch", headers=headers, content=_packed(parts.requests, boundary))
-    response = sender.send_request(request, stream=True, **TRY_AGAIN)  # otherwise a policy tries to decode the content
+    response = sender.send_request(request, stream=True, **_TRY_AGAIN)  # otherwise a policy tries to decode the content
     content: bytes = response.read()
     if response.status_code != HTTPStatus.ACCEPTED:
         raise _refused(response.status_code, response.headers.get("x-ms-error-code"), content)

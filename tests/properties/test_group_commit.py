@@ -155,3 +155,14 @@ def test_a_refusal_of_a_group_is_no_refusal_of_its_members(desk: Desk, pool: Thr
 
     assert all(future.result(PATIENCE) for future in waiting)
     assert len(desk.rows()) == 11
+
+
+def test_a_row_that_cannot_be_packed_costs_nobody_else_its_write(desk: Desk, pool: ThreadPoolExecutor) -> None:
+    with desk.held_up(pool):
+        good = [desk.insert(pool, f"good-{number}") for number in range(5)]
+        bad = desk.insert(pool, "bad", column=object())
+        desk.wait_for_waiting(6)
+
+    assert isinstance(bad.exception(PATIENCE), TypeError)
+    assert all(future.result(PATIENCE) for future in good)
+    assert len(desk.rows()) == 6

@@ -16,6 +16,7 @@ from shared.collection_claims import claim_collection
 from shared.errors import Unavailable
 from shared.ingestion import ingest_message
 from shared.messages import QueueName
+from shared.parallel import run_all
 from shared.status_rows import ItemStatus
 from shared.tracking import track_operations
 from tests.data.documents import item
@@ -95,6 +96,23 @@ def test_an_item_is_ingested_once_and_without_delay(
     assert message_count(app, QueueName.ITEMS) == 0
     # Each write once and the lost one again. Who lost the answer of a take finds by an insert that the row is its own.
     assert len(made) == writes + (2 if (writes, number) == TAKE else 1)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_items_that_share_a_transaction_are_each_ingested_once(
+    app: Clients, catalog: Catalog, lose: Callable[[int], list[str]], number: int
+) -> None:
+    items = [f"shared-{number}-{index}" for index in range(32)]
+    made = lose(number)
+
+    run_all(lambda item_id: ingest(app, item_id), items)
+    track_operations(app)
+
+    assert len(made) > number
+    rows = [app.status.get(COLLECTION, item_id) for item_id in items]
+    assert [row.status for row in rows if row] == [ItemStatus.SUCCEEDED] * len(items)
+    assert len(catalog.writes()) == len(items)
+    assert message_count(app, QueueName.ITEMS) == 0
 
 
 def test_a_collection_is_claimed_by_who_wrote_the_claim(app: Clients, lose: Callable[[int], list[str]]) -> None:
