@@ -29,6 +29,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 WIDTH = 16  # of every pool of threads that is compared
 _PATIENCE_SECONDS = 900.0
 _FEED_SECONDS = 0.1
+_MOST_WAITING = 100
 _VERSION = {"api-version": "2026-04-15"}
 
 # What is measured, and nothing else: no other timers, and the tracker starts within a second of the first operation.
@@ -111,19 +112,15 @@ class BenchStack:
             for _ in pool.map(self._send, items):
                 pass
 
-    def feed(self, items: Sequence[dict[str, Any]], *, waiting: int = 100) -> None:
+    def feed(self, items: Sequence[dict[str, Any]]) -> None:
         """Puts items on the queue as a producer does that keeps to the pace of the app, and takes the results.
 
         Azurite sorts all messages of the account at each deletion, which Azure does not.
-
-        Args:
-            items: the items.
-            waiting: how many messages wait on the queue at most.
         """
         queue = self.app.queues.client("items")
         sent = 0
         while sent < len(items):
-            room = waiting - int(queue.get_queue_properties().approximate_message_count or 0)
+            room = _MOST_WAITING - int(queue.get_queue_properties().approximate_message_count or 0)
             self.enqueue(items[sent : sent + room] if room > 0 else [])
             sent += max(room, 0)
             self.clear_results()
