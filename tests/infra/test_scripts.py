@@ -100,6 +100,11 @@ def test_azd_finds_its_hooks_and_they_are_there_for_both_shells() -> None:
     assert tag in (INFRA / "modules" / "function-app.bicep").read_text(encoding="utf-8")
 
 
+def test_an_azd_that_deletes_groups_of_others_is_refused() -> None:
+    project = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))
+    assert project["requiredVersions"]["azd"] == ">= 1.24.1"
+
+
 def test_the_scripts_get_their_names_from_the_deployment() -> None:
     outputs = set(declarations(INFRA / "main.bicep", "output"))
     assert set(DEPLOYED) - {"AZURE_SUBSCRIPTION_ID"} <= outputs
