@@ -64,12 +64,13 @@ def test_the_tests_run_on_every_python_the_project_supports() -> None:
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
 
 
-def test_the_deployment_hands_on_only_settings_that_infra_takes() -> None:
+def test_the_deployment_hands_on_every_setting_that_infra_takes_and_no_other() -> None:
     environment = _read(ROOT / ".github" / "workflows" / "deploy.yml")["env"]
     parameters = (ROOT / "infra" / "main.parameters.json").read_text(encoding="utf-8")
-    of_azd = {"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "PYTHON_VERSION"}
-    for name in set(environment) - of_azd:
-        assert f"${{{name}" in parameters, name
+    of_the_login = {"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID"}
+    assert set(environment) - of_the_login - {"PYTHON_VERSION"} == set(re.findall(r"\$\{(\w+)", parameters))
+    for name in set(environment) - {"PYTHON_VERSION"}:
+        assert environment[name] == f"${{{{ vars.{name} }}}}", name
 
 
 def test_the_dev_container_is_json_and_sets_the_project_up() -> None:
