@@ -39,7 +39,7 @@ param runbookUrl string = 'docs/runbook.md'
 @description('Memory of an instance in MB.')
 param instanceMemoryMB int = 2048
 
-@minValue(40)
+@minValue(1)
 @maxValue(1000)
 @description('Most instances of each function that run at once.')
 param maximumInstanceCount int = 40

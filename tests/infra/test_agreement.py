@@ -187,6 +187,12 @@ def test_always_ready_instances_are_of_a_function_that_exists() -> None:
     assert set(re.findall(r"'function:(\w+)'", text)) <= set(_triggers())
 
 
+def test_instances_can_be_limited_as_far_as_the_docs_tell() -> None:
+    text = MAIN.read_text(encoding="utf-8")
+    assert "@minValue(1)\n@maxValue(1000)\n@description('Most instances of each function that run at once.')" in text
+    assert "`MAXIMUM_INSTANCE_COUNT`, 1 to 1000;" in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+
 def test_every_trigger_uses_the_connection_that_infra_sets() -> None:
     for name, trigger in _triggers().items():
         if "schedule" not in trigger:
