@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from fnmatch import fnmatch
 from typing import Any
 
 from shared.messages import QueueName
@@ -229,6 +230,15 @@ def test_the_deployed_python_is_one_the_project_supports() -> None:
     text = FUNCTION_APP.read_text(encoding="utf-8")
     assert "version: '3.13'" in text
     assert 'requires-python = ">=3.11,<3.14"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_the_package_holds_what_runs_and_nothing_made_on_this_machine() -> None:
+    # Once there is a .funcignore, azd no longer leaves out compiled files and virtual environments by itself.
+    patterns = [line.rstrip("/") for line in (ROOT / ".funcignore").read_text(encoding="utf-8").split()]
+    deployed = ["function_app.py", "functions", "shared", "host.json", "requirements.txt"]
+    left_out = [".venv", ".git", ".azure", "__pycache__", "azure.env", "local.settings.json", "cli", "tests", "infra"]
+    assert [name for name in deployed if any(fnmatch(name, pattern) for pattern in patterns)] == []
+    assert [name for name in left_out if not any(fnmatch(name, pattern) for pattern in patterns)] == []
 
 
 def test_names_in_the_roles_exist() -> None:
