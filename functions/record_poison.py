@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from functions.triggers import BODY, CONNECTION, reports_failures
+from functions.triggers import BODY, CONNECTION, enqueued_at, reports_failures
 
 bp = func.Blueprint()
 
@@ -43,4 +43,4 @@ def _record(queue: str, message: func.QueueMessage) -> None:
     from shared.messages import QueueName
     from shared.poison import record_poison
 
-    record_poison(QueueName(queue), message.get_body(), get_clients())
+    record_poison(QueueName(queue), message.get_body(), enqueued_at(message), get_clients())

@@ -1,7 +1,9 @@
 """Who may configure a collection now: one message at a time, and none while its id is not free."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from shared.clients import Clients
 from shared.errors import Unavailable
@@ -19,13 +21,28 @@ def check_id_is_free(collection: str, app: Clients) -> None:
         Unavailable: it is.
     """
     row = app.status.get_collection(collection)
-    deleting = row.get("deleting_operation")
-    if deleting and app.status.get_operation(collection, str(deleting)):
-        raise Unavailable(f"Collection {collection} is being deleted; what the message wants is done after that.")
+    check_no_deletion(row, app)
     deleted_at = row.get("deleted_at")
     remaining = deleted_at + _ID_FREE_AFTER * app.settings.time_scale - app.now() if deleted_at else timedelta(0)
     if remaining > timedelta(0):
         raise Unavailable(f"Collection {collection} was deleted a moment ago.", retry_after=remaining)
+
+
+def check_no_deletion(row: Mapping[str, Any], app: Clients) -> None:
+    """Sends the message back while a collection is being deleted, unless that has stalled.
+
+    Args:
+        row: the collection's own row.
+        app: the clients.
+
+    Raises:
+        Unavailable: it is.
+    """
+    deleting = row.get("deleting_operation")
+    collection = str(row.get("PartitionKey"))
+    operation = app.status.get_operation(collection, str(deleting)) if deleting else None
+    if operation and not operation.stalled:
+        raise Unavailable(f"Collection {collection} is being deleted; what the message wants is done after that.")
 
 
 def claim_collection(collection: str, app: Clients) -> str:

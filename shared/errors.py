@@ -7,6 +7,7 @@ IngestionError
 ├── Held                   a fault of the set-up that an operator must mend: tried again by itself
 └── Unavailable            a service does not answer or asks for patience: tried again later
     ├── Throttled          429 or 503: every instance waits
+    ├── RateLimited        the app's own limit: GeoCatalog was not asked
     └── LostResponse       a write whose outcome is not known
 
 Every message is one sentence that says what was wrong, where, and what to do, and holds no secret.
@@ -115,6 +116,14 @@ class Throttled(Unavailable):
     """429 or 503: the service asks every caller to wait."""
 
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message, code=ErrorCode.THROTTLED, retry_after=retry_after)
+
+
+class RateLimited(Unavailable):
+    """More calls wait than MAX_REQUESTS_PER_SECOND lets through: this one was not made."""
+
+    def __init__(self, *, retry_after: timedelta) -> None:
+        message = "More calls wait than MAX_REQUESTS_PER_SECOND lets through."
         super().__init__(message, code=ErrorCode.THROTTLED, retry_after=retry_after)
 
 

@@ -118,6 +118,11 @@ class HrefReader:
                     )
         return bytes(content)
 
+    def is_payload(self, href: str) -> bool:
+        """Tells whether a URL is that of a body which the app itself keeps in the container `payloads`."""
+        own = self._own_blob(href)
+        return own is not None and own[0] == PAYLOADS
+
     def read_own(self, href: str, *, limit: int) -> bytes:
         """Reads a blob of the ingestion storage itself, in whichever container it lies.
 

@@ -95,7 +95,7 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueue
         item_id=item_id,
         queue=QueueName.ITEMS.value,
         first_enqueued=first_enqueued,
-        message=body,
+        message=_kept(body, message, item, app) if prepared else body,
         prepared=prepared,
         fault=fault,
         content_hash=prepared.content_hash if prepared else hashlib.sha256(body).hexdigest(),
@@ -109,3 +109,11 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueue
     )
     with telemetry.work_span(work):
         carry_out(work, app)
+
+
+def _kept(body: bytes, message: ItemMessage, item: dict[str, Any], app: Clients) -> bytes:
+    """Returns the message for a later try, which carries the item: the file may be gone by then, or its URL invalid."""
+    if message.href is None or app.hrefs.is_payload(message.href):
+        return body
+    fields = {name: value for name, value in read_object(body).items() if name != "href"}
+    return app.queues.fitted(QueueName.ITEMS, {**fields, "item": item})

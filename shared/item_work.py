@@ -24,6 +24,7 @@ from shared.errors import (
     IngestionError,
     ItemExists,
     LostResponse,
+    RateLimited,
     Throttled,
     Unavailable,
     disposition_of,
@@ -31,7 +32,15 @@ from shared.errors import (
 from shared.group_commit import Conflict
 from shared.json_codec import read_json
 from shared.messages import IfExists, Outcome, Result, next_attempt
-from shared.status_rows import ItemRow, ItemStatus, OperationKind, OperationRow, collection_born, is_current
+from shared.status_rows import (
+    TERMINAL,
+    ItemRow,
+    ItemStatus,
+    OperationKind,
+    OperationRow,
+    collection_born,
+    is_current,
+)
 from shared.stored_items import was_stored_since
 from shared.table_transactions import Write
 from shared.versions import Decision, Work, decide, is_same_content
@@ -140,9 +149,12 @@ def _claimed_row(row: ItemRow | None, work: Work, app: Clients, owner: str) -> I
         columns["uncertain_since"] = row.uncertain_since
         if row.status is ItemStatus.SUBMITTING and not row.uncertain_since:
             columns["uncertain_since"] = row.claimed_at  # its owner died and may have written
+        if row.status in TERMINAL:
+            columns["operation_failures"] = 0
     else:
         columns["uncertain_since"] = None
         columns["quiet_until"] = None
+        columns["operation_failures"] = 0
     return row.changed(ItemStatus.SUBMITTING, now, **columns)
 
 
@@ -354,8 +366,9 @@ def _try_later(
 ) -> None:
     is_held = disposition is Disposition.HOLD
     delay = retry_delay(work.attempt, error, app)
-    # To keep a pause is no attempt: GeoCatalog was not asked.
-    attempt = work.attempt if isinstance(error, Throttled) and claimed is None else next_attempt(work.attempt)
+    # To keep a pause or the own rate is no attempt: GeoCatalog was not asked.
+    is_asked = not isinstance(error, RateLimited) and not (isinstance(error, Throttled) and claimed is None)
+    attempt = next_attempt(work.attempt) if is_asked else work.attempt
     later = replace(work, attempt=attempt, retry_since=waiting_since)
     _send_back(later, app, delay)
     log.warning(

@@ -6,19 +6,23 @@ other in the same transaction, so of two trackers that see the same end only one
 
 import json
 import logging
+import math
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError
 from azure.data.tables import UpdateMode
 
 from shared import telemetry
 from shared.access_faults import explain_access, was_opened_since
 from shared.clients import Clients
 from shared.clock import format_timestamp
-from shared.deletion import deletion_columns, is_still_there
+from shared.collection_deletion import deletion_columns, is_still_there
 from shared.errors import ErrorCode
 from shared.group_commit import Conflict
 from shared.item_work import copy_of, retry_delay
@@ -129,7 +133,7 @@ def _second_look(operation: OperationRow, found: OperationOutcome, app: Clients)
     is_over = app.now() - started > app.settings.retry_max_age
     if found.remedy is Remedy.EXISTS:
         return _exists(operation, row, found, app, is_over=is_over)
-    if is_over or (row.attempt >= MAX_OPERATION_RETRIES and found.remedy is Remedy.RETRY):
+    if is_over or (row.operation_failures >= MAX_OPERATION_RETRIES and found.remedy is Remedy.RETRY):
         return failure(operation, found)
     if found.remedy is Remedy.ABSENT:
         try_again(operation, row, found, app, in_catalog=False, at_once=True)
@@ -166,8 +170,8 @@ def try_again(
     is_closed = held and found.code in ACCESS_CODES
     if is_closed:
         found = explain_access(found, row, app)
-    delay = app.timings.longest_delay if held else retry_delay(row.attempt, None, app)
-    if at_once and row.attempt < MAX_OPERATION_RETRIES:  # more often only if GeoCatalog contradicts itself
+    delay = app.timings.longest_delay if held else retry_delay(row.operation_failures, None, app)
+    if at_once and row.operation_failures < MAX_OPERATION_RETRIES:  # more often only if GeoCatalog contradicts itself
         delay = app.timings.first_delay / 15
     now = app.now()
     work = replace(work_of_row(row), attempt=next_attempt(row.attempt), retry_since=row.retry_since or now)
@@ -175,6 +179,7 @@ def try_again(
     after = row.changed(
         ItemStatus.HELD if held else ItemStatus.WAITING, now,
         attempt=work.attempt, retry_since=work.retry_since, next_attempt=now + delay, in_catalog=in_catalog,
+        operation_failures=row.operation_failures + (not held),
         error_code=found.code, error_message=found.message, operation_id=None,
     )  # fmt: skip
     retry = telemetry.Retry.HELD if held else telemetry.Retry.DELAYED
@@ -194,19 +199,22 @@ def try_again(
         resume_item(row.collection, row.item_id, app)
 
 
-def close(endings: Sequence[Ending], app: Clients) -> int:
-    """Announces how operations of one collection ended, then closes them in as few transactions as may be.
+def close(endings: Sequence[Ending], app: Clients, *, end: float = math.inf) -> int:
+    """Announces how operations of one collection ended and closes them, as many at a time as fit one transaction.
 
     Args:
-        endings: at most a few hundred, all of one collection.
+        endings: all of one collection.
         app: the clients.
+        end: the moment of `time.monotonic()` after which no more are begun; they are found again.
 
     Returns:
         How many were closed; those someone else closed meanwhile are not counted.
     """
-    run_all(lambda ending: app.queues.send_result(_result(ending, app)), endings)
     closed = 0
     for some in _transactions(endings):
+        if time.monotonic() > end:
+            break
+        run_all(lambda ending: app.queues.send_result(_result(ending, app)), some)
         closed += _close_some(some, app)
     return closed
 
@@ -216,13 +224,17 @@ def _transactions(endings: Sequence[Ending]) -> Iterator[list[Ending]]:
     some: list[Ending] = []
     free = MAX_TRANSACTION - 1  # one row is the day's count
     for ending in endings:
+        if ending.operation.kind is OperationKind.DELETE_COLLECTION:
+            yield [ending]  # it writes the collection's row, which a transaction takes once
+            continue
         rows = _ROWS_OF_FAILURE if ending.status is ItemStatus.FAILED else _ROWS
         if rows > free:
             yield some
             some, free = [], MAX_TRANSACTION - 1
         some.append(ending)
         free -= rows
-    yield some
+    if some:
+        yield some
 
 
 def _close_some(endings: list[Ending], app: Clients) -> int:
@@ -240,6 +252,11 @@ def _close_some(endings: list[Ending], app: Clients) -> int:
                 if ending.operation.operation_id in still_open
             ]
             continue
+        except HttpResponseError as error:
+            if error.status_code != HTTPStatus.BAD_REQUEST or len(endings) == 1:
+                raise
+            # What the table refuses of one must not keep the others open.
+            return sum(_close_some([ending], app) for ending in endings)
         for ending in endings:
             with telemetry.operation_span(ending.operation, ending.outcome, ending.code):
                 log.info("Item %s/%s: %s", collection, ending.operation.item_id, ending.outcome)

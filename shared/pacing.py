@@ -9,7 +9,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient, UpdateMode
 
 from shared.clock import utc_now
-from shared.errors import Throttled
+from shared.errors import RateLimited, Throttled
 from shared.tables import PACING, Table
 from shared.timings import Timings
 
@@ -35,7 +35,7 @@ class RateLimit:
         """Waits for this request's turn.
 
         Raises:
-            Throttled: its turn would come in more than 5 seconds.
+            RateLimited: its turn would come in more than 5 seconds.
         """
         if not self._interval:
             return
@@ -43,7 +43,7 @@ class RateLimit:
             now = time.monotonic()
             turn = max(self._next, now)
             if turn - now > _MAX_WAIT_SECONDS:
-                raise Throttled("More calls wait than MAX_REQUESTS_PER_SECOND lets through.")
+                raise RateLimited(retry_after=timedelta(seconds=turn - now))
             self._next = turn + self._interval
         time.sleep(turn - now)
 
@@ -98,6 +98,8 @@ class SharedPause:
         now = self._now()
         if self._not_before and self._not_before > now and retry_after is None:
             return  # one of many calls that met the same refusal
+        if self._not_before and now - self._not_before > self._timings.longest_delay:
+            self._last_length = timedelta(0)  # that long ago is another story
         grown = max(self._timings.first_delay / 3, self._last_length * 2)
         length = min(retry_after or grown, self._timings.longest_delay)
         if self._not_before and now + length <= self._not_before:

@@ -2,9 +2,12 @@
 
 import logging
 import zlib
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.clients import Clients
+from shared.clock import format_timestamp
 from shared.errors import BadContent, BadMessage, ErrorCode, IngestionError
 from shared.group_commit import Conflict
 from shared.ids import check_collection_id, check_item_id
@@ -18,10 +21,14 @@ log = logging.getLogger(__name__)
 # To read a file must not be what crashed the function: an item that GeoCatalog takes has 1 MB.
 _MAX_ITEM_FILE = 2 * 1024 * 1024
 
+# A message is on its poison queue after ten tries, 30 s apart at least (host.json: maxDequeueCount, visibilityTimeout).
+# When it first came, the host does not say.
+_LEAST_AGE = timedelta(seconds=9 * 30)
+
 BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
 
 
-def record_poison(queue: str, raw: bytes, app: Clients) -> None:
+def record_poison(queue: str, raw: bytes, enqueued_at: datetime, app: Clients) -> None:
     """Handles a message of a poison queue.
 
     A function ended without settling it `maxDequeueCount` times: the process died, or a fault of our own. It is sent
@@ -30,12 +37,15 @@ def record_poison(queue: str, raw: bytes, app: Clients) -> None:
     Args:
         queue: the queue it came from, without `-poison`.
         raw: the body as it lay on the queue.
+        enqueued_at: when it was put on the poison queue.
         app: the clients.
 
     Raises:
         azure.core.exceptions.AzureError: the storage could not be written: the host gives the message again.
     """
     body = raw
+    # What the message said was wanted by then; nothing that was sent after its last try may lose against it.
+    wanted_at = enqueued_at - _LEAST_AGE * app.settings.time_scale
     try:
         body = decode_body(raw)
         fields = read_object(body)
@@ -46,6 +56,7 @@ def record_poison(queue: str, raw: bytes, app: Clients) -> None:
     if not crashes:
         fields = {"item": fields} if fields.get("type") == "Feature" else fields
         kept = {"crashes": 1, "attempt": fields.get("attempt") or 0}
+        kept["first_enqueued"] = fields.get("first_enqueued") or format_timestamp(wanted_at)
         try:
             app.queues.send(queue, fields | kept, delay=app.timings.first_delay)
         except BadMessage as error:
@@ -53,7 +64,7 @@ def record_poison(queue: str, raw: bytes, app: Clients) -> None:
             return
         log.warning("A message of queue %s came back from its poison queue and is tried once more", queue)
         return
-    _give_up(queue, body, fields, app)
+    _give_up(queue, body, fields, wanted_at, app)
 
 
 def record_blob_poison(raw: bytes, app: Clients) -> None:
@@ -73,7 +84,7 @@ def record_blob_poison(raw: bytes, app: Clients) -> None:
     reject(BLOB_POISON_QUEUE, body, BadMessage(reason, code=ErrorCode.REPEATED_CRASH), app)
 
 
-def _give_up(queue: str, body: bytes, fields: dict[str, Any], app: Clients) -> None:
+def _give_up(queue: str, body: bytes, fields: dict[str, Any], wanted_at: datetime, app: Clients) -> None:
     error: IngestionError = BadContent(
         "Handling the message crashed again and again; look at the app's log for the cause, then replay it.",
         code=ErrorCode.REPEATED_CRASH,
@@ -90,7 +101,7 @@ def _give_up(queue: str, body: bytes, fields: dict[str, Any], app: Clients) -> N
         collection=collection,
         item_id=item_id,
         queue=queue,
-        first_enqueued=app.now(),
+        first_enqueued=wanted_at,
         message=body,
         correlation_id=correlation_id if isinstance(correlation_id, str) else None,
     )
@@ -114,8 +125,8 @@ def _fail_item(work: Work, error: IngestionError, app: Clients) -> bool:
     now = app.now()
     row = app.status.get(work.collection, work.item_id)
     if row is None:
-        message = zlib.compress(work.message)
-        blank = ItemRow(work.collection, work.item_id, ItemStatus.SUBMITTING, work.queue, now, message=message)
+        blank = ItemRow(work.collection, work.item_id, ItemStatus.SUBMITTING, work.queue, work.first_enqueued)
+        blank = replace(blank, message=zlib.compress(work.message))
         row = app.status.insert(blank)
     if row is None or row.status not in {ItemStatus.SUBMITTING, ItemStatus.WAITING, ItemStatus.HELD}:
         return False

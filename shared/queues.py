@@ -58,7 +58,26 @@ class Queues:
             BadMessage: it is too large, and nothing of it can be kept apart.
             azure.core.exceptions.AzureError: the storage could not be reached or refused.
         """
-        self._put(queue, self._fitted(queue, message), delay=min(delay, MAX_VISIBILITY_DELAY), life=NEVER_EXPIRES)
+        self._put(queue, self.fitted(queue, message), delay=min(delay, MAX_VISIBILITY_DELAY), life=NEVER_EXPIRES)
+
+    def fitted(self, queue: str, message: dict[str, Any]) -> bytes:
+        """Returns a work message as it is sent: one that is too large with what it says kept apart.
+
+        Args:
+            queue: name of the queue it is for.
+            message: the fields as JSON types.
+
+        Raises:
+            BadMessage: it is too large, and nothing of it can be kept apart.
+            azure.core.exceptions.AzureError: the storage could not be reached or refused.
+        """
+        body = write_json(message)
+        if len(body) <= MAX_BODY_BYTES:
+            return body
+        kept, apart = split_message(queue, message)
+        if apart is None or len(write_json(kept)) > MAX_FIELDS_BYTES:
+            raise BadMessage(f"The message has {len(body):,} bytes and does not fit a queue; shorten its fields.")
+        return write_json({**kept, "href": self._payloads.store(write_json(apart))})
 
     def send_result(self, result: Result) -> None:
         """Announces an outcome on the results queue, where it stays for 7 days.
@@ -70,15 +89,6 @@ class Queues:
             body = write_json(result.model_dump(mode="json"))
             self._put(self._results_queue, body, delay=timedelta(0), life=int(RESULT_LIFE.total_seconds()))
         telemetry.count_outcome(result)
-
-    def _fitted(self, queue: str, message: dict[str, Any]) -> bytes:
-        body = write_json(message)
-        if len(body) <= MAX_BODY_BYTES:
-            return body
-        kept, apart = split_message(queue, message)
-        if apart is None or len(write_json(kept)) > MAX_FIELDS_BYTES:
-            raise BadMessage(f"The message has {len(body):,} bytes and does not fit a queue; shorten its fields.")
-        return write_json({**kept, "href": self._payloads.store(write_json(apart))})
 
     def _put(self, queue: str, body: bytes, *, delay: timedelta, life: int) -> None:
         text = base64.b64encode(body).decode("ascii")

@@ -53,12 +53,13 @@ def send_again(row: ItemRow, app: Clients, *, fresh_window: bool = False) -> Non
     Args:
         row: the item's row, which keeps its message.
         app: the clients.
-        fresh_window: whether its retry window starts anew.
+        fresh_window: whether its retry window and its count of failed operations start anew.
     """
     now = app.now()
     work = replace(work_of_row(row), attempt=next_attempt(row.attempt))
     if fresh_window:
         work = replace(work, retry_since=now)
+        row = replace(row, operation_failures=0)
     app.queues.send(row.queue, copy_of(work), delay=timedelta(0))
     after = row.changed(ItemStatus.WAITING, now, attempt=work.attempt, retry_since=work.retry_since, next_attempt=now)
     try:

@@ -67,6 +67,7 @@ class ItemRow:
         in_catalog: whether GeoCatalog holds some version of it; None where not known.
         content_hash: SHA-256 of the content that was last worked on; empty where GeoCatalog's content is not known.
         attempt: how often its message was sent again.
+        operation_failures: how many operations on this content failed in a way that may pass.
         error_code: the last fault's code.
         error_message: the last fault in a sentence.
         operation_id: its operation.
@@ -98,6 +99,7 @@ class ItemRow:
     in_catalog: bool | None = None
     content_hash: str = ""
     attempt: int = 0
+    operation_failures: int = 0
     error_code: str | None = None
     error_message: str | None = None
     operation_id: str | None = None

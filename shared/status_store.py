@@ -93,9 +93,16 @@ class StatusStore:
 
     # Operations
 
-    def open(self, operation: OperationRow) -> None:
-        """Writes an operation that no item's row belongs to."""
-        self._table.run(lambda client: client.upsert_entity(to_entity(operation), mode=UpdateMode.REPLACE))
+    def open_deletion(self, operation: OperationRow) -> None:
+        """Writes that a collection is being deleted: the operation's row and the collection's own together."""
+        columns = {"deleting_operation": operation.operation_id}
+        entity = {"PartitionKey": operation.collection, "RowKey": COLLECTION_KEY, **columns}
+        self.transact(
+            [
+                ("upsert", to_entity(operation), {"mode": UpdateMode.REPLACE}),
+                ("upsert", entity, {"mode": UpdateMode.MERGE}),
+            ]
+        )
 
     def partitions(self) -> Iterator[str]:
         """Yields every collection that has rows, by hopping from one to the next without reading their items."""

@@ -8,7 +8,7 @@ asked for by id; only a 404 by id means that the service has forgotten it, and t
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
@@ -40,6 +40,10 @@ _FEW = 3
 _STALLED_POLL = timedelta(minutes=15)
 # Those asked for by id in one pass; the oldest first, the rest in the next pass.
 _BY_ID_PER_PASS = 100
+# A page takes GeoCatalog some 150 ms, so that of tens of thousands of open operations a run sees only the newest in the
+# list. The share of its time that the list gets, the rest being for the oldest, and the pages after which it closes.
+_SHARE_OF_LIST = 0.6
+_PAGES_AT_ONCE = 10
 
 
 def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
@@ -70,6 +74,8 @@ def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
                 log.warning("Following operations paused: %s", error.message)
             except IngestionError as error:
                 log.warning("Following operations: %s %s", error.code, error.message)
+            else:
+                app.pause.answered()
         closed += ended
         usual = (_BUSY_PAUSE if ended else _PASS_PAUSE) * app.settings.time_scale
         pause = max(usual, app.pause.remaining()).total_seconds()
@@ -87,27 +93,39 @@ def _due_operations(app: Clients) -> list[OperationRow]:
 
 
 def _one_pass(due: list[OperationRow], app: Clients, end: float) -> int:
+    """Looks at every open operation that the time allows, and closes what has ended as it goes."""
     by_id = {row.operation_id: row for row in due}
-    seen: dict[str, OperationOutcome] = {}
+    unseen = set(by_id)
+    ended, at_once = 0, _BY_ID_PER_PASS
     if len(due) > _FEW:
-        seen = _from_list(by_id, app)
-    unseen = sorted((row for row in due if row.operation_id not in seen), key=lambda row: row.submitted_at)
-    found = [(by_id[operation_id], outcome) for operation_id, outcome in seen.items()]
-    if time.monotonic() < end:
-        found += _ask_each(unseen[:_BY_ID_PER_PASS], app)
-    return _end_all(found, app)
-
-
-def _from_list(by_id: dict[str, OperationRow], app: Clients) -> dict[str, OperationOutcome]:
-    seen: dict[str, OperationOutcome] = {}
-    max_pages = 2 * math.ceil(len(by_id) / OPERATIONS_PAGE)
-    for page in app.geocatalog.operations(max_pages=max_pages):
-        for operation in page:
-            if operation.get("id") in by_id:
-                seen[str(operation["id"])] = read_outcome(operation)
-        if len(seen) == len(by_id):
+        started = time.monotonic()
+        list_end = started + (end - started) * _SHARE_OF_LIST
+        for seen in _from_list(unseen, app):
+            ended += _end_all([(by_id[operation_id], outcome) for operation_id, outcome in seen.items()], app, end)
+            if time.monotonic() > list_end:
+                at_once = len(unseen)  # the oldest, which end next, are those that the list had no time for
+                break
+    rows = sorted((by_id[operation_id] for operation_id in unseen), key=lambda row: row.submitted_at)[:at_once]
+    for start in range(0, len(rows), _BY_ID_PER_PASS):
+        if time.monotonic() > end:
             break
-    return seen
+        ended += _end_all(_ask_each(rows[start : start + _BY_ID_PER_PASS], app), app, end)
+    return ended
+
+
+def _from_list(unseen: set[str], app: Clients) -> Iterator[dict[str, OperationOutcome]]:
+    """Yields how the wanted operations of some pages stand, and takes them out of `unseen`, until that is empty."""
+    seen: dict[str, OperationOutcome] = {}
+    pages = app.geocatalog.operations(max_pages=2 * math.ceil(len(unseen) / OPERATIONS_PAGE))
+    for number, page in enumerate(pages, 1):
+        seen |= {str(operation["id"]): read_outcome(operation) for operation in page if operation.get("id") in unseen}
+        unseen -= seen.keys()
+        if not unseen:
+            break
+        if number % _PAGES_AT_ONCE == 0:
+            yield seen
+            seen = {}
+    yield seen
 
 
 def _ask_each(rows: list[OperationRow], app: Clients) -> list[tuple[OperationRow, OperationOutcome]]:
@@ -130,7 +148,7 @@ def _guarded(call: Callable[[], T]) -> tuple[bool, T | None]:
         return False, None
 
 
-def _end_all(found: Iterable[tuple[OperationRow, OperationOutcome]], app: Clients) -> int:
+def _end_all(found: Iterable[tuple[OperationRow, OperationOutcome]], app: Clients, end: float) -> int:
     ended: list[tuple[OperationRow, OperationOutcome]] = []
     for row, outcome in found:
         if outcome.state is OperationState.OPEN:
@@ -142,7 +160,17 @@ def _end_all(found: Iterable[tuple[OperationRow, OperationOutcome]], app: Client
     for _, ending in decided:
         if ending is not None:
             endings.setdefault(ending.operation.collection, []).append(ending)
-    return sum(close(some, app) for some in endings.values())
+    closed = 0
+    faults: list[AzureError] = []
+    for collection, some in endings.items():
+        try:
+            closed += close(some, app, end=end)
+        except AzureError as error:
+            log.error("Operations of collection %s were not closed: %s", collection, type(error).__name__)  # noqa: TRY400
+            faults.append(error)
+    if faults:
+        raise faults[0]  # after the others: one collection's rows must not keep theirs open
+    return closed
 
 
 def _ending(row: OperationRow, outcome: OperationOutcome, app: Clients) -> Ending | None:

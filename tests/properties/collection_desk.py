@@ -1,7 +1,8 @@
 """The app's real handlers for collections, with their messages delivered one by one as a test says."""
 
 import json
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from local.azurite import Azurite
@@ -71,6 +72,12 @@ class Desk:
                 except Killed:
                     waiting.send_message(message.content)  # the queue gives it again
         return handed
+
+    def hand_out_deletion(self, message: dict[str, Any], sent_at: datetime) -> None:
+        """Hand out a deletion as the queue does each time, with the moment when it was first sent."""
+        self._with_operations.add(message["collection"])
+        with suppress(Killed):
+            delete_message(json.dumps(message).encode(), sent_at, self._handling)
 
     def settle(self, *, step: timedelta = timedelta(seconds=20)) -> None:
         """Deliver until no message and no operation is left, with time passing between."""

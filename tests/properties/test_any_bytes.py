@@ -26,9 +26,9 @@ HANDLERS: dict[str, Callable[[bytes, Clients], None]] = {
     "items": lambda raw, app: ingest_message(raw, app.now(), app),
     "collections": lambda raw, app: configure_message(raw, app.now(), app),
     "deletions": lambda raw, app: delete_message(raw, app.now(), app),
-    "items-poison": lambda raw, app: record_poison(QueueName.ITEMS, raw, app),
-    "collections-poison": lambda raw, app: record_poison(QueueName.COLLECTIONS, raw, app),
-    "deletions-poison": lambda raw, app: record_poison(QueueName.DELETIONS, raw, app),
+    "items-poison": lambda raw, app: record_poison(QueueName.ITEMS, raw, app.now(), app),
+    "collections-poison": lambda raw, app: record_poison(QueueName.COLLECTIONS, raw, app.now(), app),
+    "deletions-poison": lambda raw, app: record_poison(QueueName.DELETIONS, raw, app.now(), app),
     "webjobs-blobtrigger-poison": record_blob_poison,
 }
 MODELS: dict[str, type[Message]] = {

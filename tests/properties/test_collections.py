@@ -14,10 +14,12 @@ from local.azurite import Azurite
 from shared.collection_shapes import Part
 from shared.images import MAX_THUMBNAIL_BYTES
 from shared.messages import MAX_BODY_BYTES, QueueName, decode_body
+from shared.status_rows import OperationKind, OperationRow
+from shared.tracking import track_operations
 from tests.data.configurations import MOSAICS, RENDER_OPTIONS, as_message, as_planetary_computer_files
 from tests.data.documents import collection, item
-from tests.properties.apps import take_all
-from tests.properties.catalog import Catalog
+from tests.properties.apps import results, take_all
+from tests.properties.catalog import Catalog, wait_until
 from tests.properties.collection_desk import Desk
 from tests.properties.interrupts import kill
 
@@ -407,3 +409,74 @@ def test_a_deletion_that_fails_is_told(desk: Desk, name: str) -> None:
     assert (row["deletion_error_code"], row["deletion_error_message"]) == ("InternalError", "Not now.")
     assert not row.get("deleted_at")
     assert desk.apply(_small(name))["outcome"] == "applied"
+
+
+def _deletions(desk: Desk, name: str) -> list[tuple[str, str]]:
+    return [write for write in desk.catalog.writes() if write == ("DELETE", f"/stac/collections/{name}")]
+
+
+def test_a_deletion_that_is_handed_out_again_spares_the_collection_made_anew(desk: Desk, name: str) -> None:
+    desk.apply(_small(name))
+    message, sent_at = _deletion(name), desk.clock.now()
+    desk.hand_out_deletion(message, sent_at)
+    desk.settle()
+    desk.clock.advance(timedelta(minutes=1))
+    assert desk.apply(_small(name))["outcome"] == "applied"
+
+    desk.hand_out_deletion(message, sent_at)
+    desk.settle()
+
+    assert len(_deletions(desk, name)) == 1
+    assert desk.app.geocatalog.get_collection(name) is not None
+    assert desk.announced[-1]["outcome"] == "deleted"
+
+
+@pytest.mark.parametrize("call", range(1, 8))
+def test_so_does_one_whose_function_died_at_any_call(desk: Desk, name: str, call: int) -> None:
+    desk.apply(_small(name))
+    message, sent_at = _deletion(name), desk.clock.now()
+    desk.fuse.set(call, kill, after=True)
+    desk.hand_out_deletion(message, sent_at)
+    desk.fuse.clear()
+    was_asked = bool(_deletions(desk, name))
+    if was_asked:
+        wait_until(lambda: desk.app.geocatalog.get_collection(name) is None)
+        desk.settle()
+        desk.clock.advance(timedelta(minutes=1))
+        assert desk.apply(_small(name))["outcome"] == "applied"
+
+    desk.hand_out_deletion(message, sent_at)
+    desk.settle()
+
+    assert len(_deletions(desk, name)) == 1
+    assert (desk.app.geocatalog.get_collection(name) is not None) == was_asked
+    assert desk.announced[-1]["outcome"] == "deleted"
+
+
+def test_a_second_deletion_waits_for_the_first(desk: Desk, name: str) -> None:
+    desk.apply(_small(name))
+    desk.catalog.behave(ingest_seconds=[0.5, 0.5])
+    for mark in ("one", "two"):
+        desk.send(_deletion(name, correlation_id=mark), QueueName.DELETIONS)
+    desk.settle(step=timedelta(seconds=1))
+
+    assert len(_deletions(desk, name)) == 1
+    deleted = [result["correlation_id"] for result in desk.announced if result["outcome"] == "deleted"]
+    assert sorted(deleted) == ["one", "two"]
+
+
+def test_two_open_deletions_of_a_collection_both_end(desk: Desk, name: str) -> None:
+    """As two instances can leave them that took two messages at the same moment."""
+    desk.apply(_small(name))
+    desk.catalog.behave(ingest_seconds=[0.3, 0.3])
+    for mark in ("one", "two"):
+        operation_id = desk.app.geocatalog.delete_collection(name)
+        assert operation_id
+        kind, now = OperationKind.DELETE_COLLECTION, desk.clock.now()
+        desk.app.status.open_deletion(OperationRow(name, operation_id, kind, now, correlation_id=mark))
+    wait_until(lambda: desk.app.geocatalog.get_collection(name) is None)
+
+    wait_until(lambda: bool(track_operations(desk.app, budget=timedelta(seconds=0.9))))
+
+    assert desk.app.status.open_operations(name) == []
+    assert sorted(result["correlation_id"] for result in results(desk.app)) == ["one", "two"]

@@ -1,5 +1,6 @@
 """How operations end where the table and the service do not agree."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -11,6 +12,7 @@ from shared.clients import Clients
 from shared.ingestion import ingest_message
 from shared.json_codec import write_json
 from shared.messages import QueueName
+from shared.operation_closing import MAX_OPERATION_RETRIES
 from shared.poison import record_poison
 from shared.status_rows import ItemRow, ItemStatus
 from shared.tracking import track_operations
@@ -58,6 +60,11 @@ def row_of(app: Clients, item_id: str) -> ItemRow:
 def wait_until_ended(app: Clients, item_id: str) -> None:
     operation_id = str(row_of(app, item_id).operation_id)
     wait_until(lambda: (app.geocatalog.get_operation(operation_id) or {}).get("status") == "Failed")
+
+
+def fail_often(app: Clients, item_id: str) -> None:
+    row = row_of(app, item_id)
+    app.status.update(row, replace(row, operation_failures=MAX_OPERATION_RETRIES))
 
 
 def outcomes(app: Clients) -> list[str]:
@@ -167,8 +174,8 @@ def test_a_service_that_contradicts_itself_is_asked_ever_more_seldom(
 ) -> None:
     """POST says that the item exists, PUT that it does not: no tight loop may come of it."""
     catalog.behave(operation_failures=[{"code": "ItemAlreadyExistsInCollection"}])
-    document = item(item_id, COLLECTION)
-    ingest_message(write_json({"item": document, "attempt": 10}), app.now(), app)
+    ingest(app, item_id)
+    fail_often(app, item_id)
     wait_until_ended(app, item_id)
 
     track_operations(app, budget=ONE_PASS)
@@ -193,10 +200,69 @@ def test_such_a_service_is_given_up_in_the_end(app: Clients, catalog: Catalog, c
     assert outcomes(app) == ["failed"]
 
 
+def test_what_an_outage_cost_does_not_count_as_a_failed_operation(app: Clients, catalog: Catalog, item_id: str) -> None:
+    catalog.behave(operation_failures=[{"code": "InternalError", "count": 1}])
+    message = {"item": item(item_id, COLLECTION), "attempt": MAX_OPERATION_RETRIES + 5}
+    ingest_message(write_json(message), app.now(), app)
+    wait_until_ended(app, item_id)
+
+    track_operations(app, budget=ONE_PASS)
+
+    row = row_of(app, item_id)
+    assert (row.status, row.operation_failures) == (ItemStatus.WAITING, 1)
+    assert row.next_attempt
+    assert row.next_attempt - app.now() < timedelta(minutes=1)
+
+
+def test_an_operation_that_fails_again_and_again_is_given_up(app: Clients, catalog: Catalog, item_id: str) -> None:
+    catalog.behave(operation_failures=[{"code": "InternalError"}])
+    ingest(app, item_id)
+    fail_often(app, item_id)
+    wait_until_ended(app, item_id)
+
+    track_operations(app, budget=ONE_PASS)
+
+    assert row_of(app, item_id).status is ItemStatus.FAILED
+    ingest(app, item_id, content=2)
+    assert row_of(app, item_id).operation_failures == 0
+
+
+def test_a_run_without_time_announces_nothing_that_it_does_not_close(
+    app: Clients, catalog: Catalog, item_id: str
+) -> None:
+    ingest(app, item_id)
+    wait_until(lambda: catalog.item(item_id) is not None)
+
+    assert track_operations(app, budget=timedelta(0)) == 0
+
+    assert outcomes(app) == []
+    assert len(app.status.open_operations(COLLECTION)) == 1
+    assert track_operations(app, budget=ONE_PASS) == 1
+    assert outcomes(app) == ["ingested"]
+
+
+def test_operations_that_no_transaction_takes_together_are_closed_each_by_itself(
+    app: Clients, catalog: Catalog, item_id: str
+) -> None:
+    """Two operations of one row, as a hand-made one would be, must not keep all of the collection open for ever."""
+    ids = [item_id, f"{item_id}-b", f"{item_id}-c", f"{item_id}-d"]
+    for one in ids:
+        ingest(app, one)
+    for one in ids:
+        wait_until(lambda one=one: catalog.item(one) is not None)  # type: ignore[misc]
+    operation = app.status.get_operation(COLLECTION, str(row_of(app, ids[1]).operation_id))
+    assert operation
+    entity = {"PartitionKey": COLLECTION, "RowKey": f"operation~{operation.operation_id}", "item_id": item_id}
+    app.status.transact([("update", entity, {"mode": "merge"})])
+
+    assert track_operations(app, budget=ONE_PASS) == len(ids)
+    assert app.status.open_operations(COLLECTION) == []
+
+
 def test_a_poisoned_message_too_large_to_send_again_is_a_dead_letter(app: Clients) -> None:
     raw = write_json({"href": "https://a.example/x", "drop_assets": ["x" * 50_000]})
 
-    record_poison(QueueName.ITEMS, raw, app)
+    record_poison(QueueName.ITEMS, raw, app.now(), app)
 
     assert outcomes(app) == ["rejected"]
     assert list(take_all(app.queues.client(QueueName.ITEMS))) == []

@@ -17,7 +17,9 @@ from shared.status_rows import ItemStatus
 from shared.tracking import track_operations
 from tests.data.documents import item
 from tests.properties.apps import Clock, clear_queues, decoded, make_app, message_count, results
-from tests.properties.catalog import COLLECTION, Catalog
+from tests.properties.catalog import COLLECTION, Catalog, wait_until
+
+DATED = {"datetime": "2026-04-16T10:00:00Z"}
 
 
 @pytest.fixture
@@ -113,9 +115,70 @@ def test_an_item_that_a_message_names_is_failed_where_it_crashes(app: Clients, c
     ingest_message(encoded({"href": blob.url}), app.now(), app)
     (copy,) = waiting(app)
 
-    record_poison(QueueName.ITEMS, encoded({**copy, "crashes": 1}), app)
+    record_poison(QueueName.ITEMS, encoded({**copy, "crashes": 1}), app.now(), app)
 
     row = app.status.get(COLLECTION, "crashing")
     assert row is not None
     assert (row.status, row.error_code) == (ItemStatus.FAILED, ErrorCode.REPEATED_CRASH)
     assert [(one["id"], one["outcome"]) for one in results(app)] == [("crashing", "failed")]
+
+
+def test_an_item_that_a_file_held_outlives_the_file(app: Clients, catalog: Catalog) -> None:
+    for size, item_id in ((10, "kept-small"), (60_000, "kept-large")):
+        content = json.dumps(item(item_id, collection=COLLECTION, properties={**DATED, "note": "x" * size}))
+        blob = app.storage.blobs.get_container_client("incoming").upload_blob(f"{item_id}.json", content)
+        catalog.behave(faults=[{"method": "POST", "kind": "status", "status": 403, "count": 1}])
+        ingest_message(encoded({"href": blob.url, "correlation_id": item_id}), app.now(), app)
+        blob.delete_blob()
+        (copy,) = waiting(app)
+        clear_queues(app)
+
+        ingest_message(encoded(copy), app.now(), app)
+
+        wait_until(lambda item_id=item_id: catalog.item(item_id) is not None)  # type: ignore[misc]
+        row = app.status.get(COLLECTION, item_id)
+        assert row is not None
+        assert (row.status, row.correlation_id) == (ItemStatus.SUBMITTED, item_id)
+        assert results(app) == []
+
+
+def test_the_own_rate_makes_nobody_else_wait(azurite: Azurite, catalog: Catalog) -> None:
+    app = make_app(azurite, catalog.url, MAX_REQUESTS_PER_SECOND="0.1")
+    clear_queues(app)
+    catalog.reset()
+    for number in range(2):
+        ingest_message(encoded({"item": item(f"paced-{number}", collection=COLLECTION)}), app.now(), app)
+
+    row = app.status.get(COLLECTION, "paced-1")
+    assert row is not None
+    assert (row.status, row.error_code, row.attempt) == (ItemStatus.WAITING, ErrorCode.THROTTLED, 0)
+    assert app.pause.remaining() == timedelta(0)
+    assert message_count(app, QueueName.ITEMS) == 1
+
+
+def test_a_pause_long_after_another_is_short_again(pausing: Clients, clock: Clock) -> None:
+    for _ in range(8):
+        pausing.pause.pause(None)
+        longest = pausing.pause.remaining()
+        clock.advance(longest)
+    assert longest > timedelta(minutes=5)
+
+    clock.advance(timedelta(days=1))
+    pausing.pause.pause(None)
+
+    assert pausing.pause.remaining() < timedelta(seconds=10)
+
+
+def test_what_comes_back_from_the_poison_queue_does_not_become_the_newest(app: Clients) -> None:
+    old = {"item": item("poisoned", collection=COLLECTION, properties={**DATED, "content": 1})}
+    new = {"item": item("poisoned", collection=COLLECTION, properties={**DATED, "content": 2})}
+    poisoned_at = app.now()  # after ten tries, which took 270 ms at this time scale
+    ingest_message(encoded(new), poisoned_at - timedelta(milliseconds=200), app)
+    submitted = app.status.get(COLLECTION, "poisoned")
+    record_poison(QueueName.ITEMS, encoded(old), poisoned_at, app)
+    (copy,) = waiting(app)
+
+    ingest_message(encoded(copy), app.now(), app)
+
+    assert [result["outcome"] for result in results(app, "poisoned")] == ["superseded"]
+    assert app.status.get(COLLECTION, "poisoned") == submitted
