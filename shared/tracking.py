@@ -119,7 +119,7 @@ def _from_list(unseen: set[str], app: Clients) -> Iterator[dict[str, OperationOu
     pages = app.geocatalog.operations(max_pages=2 * math.ceil(len(unseen) / OPERATIONS_PAGE))
     for number, page in enumerate(pages, 1):
         seen |= {str(operation["id"]): read_outcome(operation) for operation in page if operation.get("id") in unseen}
-        unseen -= seen.keys()
+        unseen.difference_update(seen)
         if not unseen:
             break
         if number % _PAGES_AT_ONCE == 0:
