@@ -154,13 +154,16 @@ class _Run:
         self._lock = threading.Lock()
         self._done = 0
         self._common = _common_fields(wish)
+        self._definitions: dict[str, dict[str, Any]] = {}
         self._collections_in: dict[Path, list[str]] = {}
         self._known: dict[str, bool] = {}
         self._pc_url = app.settings.planetary_computer_url if app else DEFAULT_PLANETARY_COMPUTER_URL
 
     def run(self, inputs: list[Input], search: StacSearch | None) -> Report:
         try:
-            self._send_collections(inputs)
+            self._definitions = self._find_collections(inputs)
+            if not self._wish.strict:
+                self._send_collections()
             self._tell.total(_total(inputs, search))
             documents = itertools.chain.from_iterable(self._documents(source) for source in inputs)
             found = _of_search(search) if search else iter(())
@@ -178,7 +181,8 @@ class _Run:
 
     # Collections
 
-    def _send_collections(self, inputs: list[Input]) -> None:
+    def _find_collections(self, inputs: list[Input]) -> dict[str, dict[str, Any]]:
+        """Returns the messages that define the collections of the inputs, by the collection that they go to."""
         found: dict[str, dict[str, Any]] = {}
         for message in self._configurations(inputs):
             try:
@@ -191,13 +195,14 @@ class _Run:
             raise usage_error(
                 f"The input holds {len(found)} collections and --collection names one; enqueue them one by one."
             )
-        for collection, message in found.items():
-            target = self._wish.collection or collection
+        return {self._wish.collection or collection: message for collection, message in found.items()}
+
+    def _send_collections(self) -> None:
+        for collection, message in self._definitions.items():
             if self._app and not self._wish.dry_run:
-                send_configuration(
-                    {**message, "collection": target, "correlation_id": self._wish.correlation_id}, self._app
-                )
-            self._report.collections.append(target)
+                fields = {**message, "collection": collection, "correlation_id": self._wish.correlation_id}
+                send_configuration(fields, self._app)
+            self._report.collections.append(collection)
 
     def _configurations(self, inputs: list[Input]) -> Iterator[dict[str, Any]]:
         for source in inputs:
@@ -304,7 +309,7 @@ class _Run:
         if not isinstance(collection, str):
             return False
         if collection not in self._known:
-            self._known[collection] = collection in self._report.collections or is_known(collection, self._app)
+            self._known[collection] = collection in self._definitions or is_known(collection, self._app)
         return self._known[collection]
 
     def _note_target(self, named: object, collection: str) -> None:
@@ -332,12 +337,13 @@ class _Run:
     # Sending
 
     def _staged(self, messages: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Reads and checks everything before the first message is yielded; nothing is if one item is bad."""
+        """Reads and checks everything before anything is sent, definitions too; nothing is if one item is bad."""
         with tempfile.TemporaryFile() as stage:
             for message in messages:
                 stage.write(write_json(message) + b"\n")
             if self._report.refused_count:
                 return
+            self._send_collections()
             stage.seek(0)
             yield from _unstaged(stage)
 
