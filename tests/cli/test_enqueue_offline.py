@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import io
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cli.sending import enqueue
+from cli.sending import documents, enqueue
 from tests.cli.command import clean_environment, run_forked
 from tests.running_stack import small_collection, small_item
 
@@ -90,6 +91,31 @@ def test_compressed_input_is_told_from_what_is_not_json(tmp_path: Path) -> None:
     (tmp_path / "items.json").write_bytes(packed)
     for report in (dry_run("-", stdin=packed, code=1), dry_run(str(tmp_path), code=1)):
         assert "gunzip" in report["reasons"][0]["reason"]
+
+
+CUT_OFF = '{"type": "Feature", "id": "cut o\n'
+
+
+@pytest.mark.parametrize("first", [CUT_OFF, "7\n", "[1]\n"])
+def test_only_the_line_is_refused_where_the_first_of_many_is_no_object(first: str) -> None:
+    report = dry_run("-", stdin=first + "\n" + lines(A, B), code=1)
+    assert report["by_collection"] == {"c": 2}
+    assert [entry["origin"] for entry in report["reasons"]] == ["standard input:1"]
+
+
+def test_a_cut_off_first_line_of_more_than_one_document_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MAX_DOCUMENT_BYTES", 1_000)
+    text = CUT_OFF + "\n" + lines(*[A] * 30)
+    read = list(documents.read_documents(io.BytesIO(text.encode()), "many"))
+    assert [found.origin for found in read if isinstance(found, documents.Unreadable)] == ["many:1"]
+    assert [found.origin for found in read[1:]] == [f"many:{number}" for number in range(3, 33)]
+
+
+def test_a_broken_document_of_many_lines_is_refused_as_one() -> None:
+    text = json.dumps({"type": "FeatureCollection", "features": [A, B]}, indent=2)
+    report = dry_run("-", stdin=text[:-10], code=1)
+    assert [entry["origin"] for entry in report["reasons"]] == ["standard input"]
+    assert "It is not JSON" in report["reasons"][0]["reason"]
 
 
 @pytest.mark.parametrize("size", range(20, 36))
