@@ -40,6 +40,7 @@ class Document:
         body: the object.
         size: bytes of input it took, for progress.
         folder: the folder of its file; None for what came from elsewhere.
+        is_alone: whether it is all that its file or stream holds.
     """
 
     origin: str
@@ -47,6 +48,7 @@ class Document:
     body: dict[str, Any]
     size: int = 0
     folder: Path | None = None
+    is_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def _of_value(value: object, origin: str, size: int) -> Iterator[Read]:
                 yield Unreadable(where, "The entry is not a JSON object.", share)
         return
     if isinstance(value, dict):
-        yield Document(origin, _kind_of(value), value, size)
+        yield Document(origin, _kind_of(value), value, size, is_alone=True)
         return
     yield Unreadable(origin, "It is JSON, but not an object.", size)
 

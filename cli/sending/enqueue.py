@@ -31,6 +31,10 @@ if TYPE_CHECKING:  # a dry run does without the clients, which are slow to impor
 # Links that only hold a static catalog together.
 _STRUCTURE = frozenset({"item", "child", "items", "self", "root", "parent", "collection"})
 
+_MISPLACED = (
+    "It is a STAC {kind}, and on standard input or among items only items are taken; name its own .json file or URL."
+)
+
 # As many reasons as a person reads; the counts are always of all.
 MAX_REASONS = 1_000
 
@@ -249,7 +253,7 @@ class _Run:
 
     def _linking_document(self, source: Input) -> dict[str, Any] | None:
         first = next(iter(read_input(source)), None)
-        if isinstance(first, Document) and first.kind in {Kind.CATALOG, Kind.COLLECTION}:
+        if isinstance(first, Document) and first.is_alone and first.kind in {Kind.CATALOG, Kind.COLLECTION}:
             return first.body
         return None
 
@@ -265,8 +269,10 @@ class _Run:
                 continue
             self._tell.advanced(read.size)
             if read.kind in {Kind.CATALOG, Kind.COLLECTION}:
+                if not (read.is_alone and (source.is_url or source.may_hold_one_document)):
+                    yield Unreadable(read.origin, _MISPLACED.format(kind=read.kind.value))
                 # In a folder every file is read for itself; a catalog that was named is followed.
-                if not source.in_folder and has_item_links(read.body):
+                elif not source.in_folder and has_item_links(read.body):
                     yield from _follow(source.name, collections=False)
             elif read.kind is Kind.OTHER and _is_companion(source, read):
                 continue

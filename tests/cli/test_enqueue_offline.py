@@ -207,6 +207,31 @@ def test_a_static_catalog_is_followed(tmp_path: Path) -> None:
     assert any("assets of collection c are left out" in warning for warning in report["warnings"])
 
 
+def test_a_collection_or_catalog_among_items_or_on_standard_input_is_refused(
+    served: tuple[Path, str, list[str]],
+) -> None:
+    folder, url, _ = served
+    collection = small_collection("c") | {"links": [{"rel": "item", "href": "./a.json"}]}
+    catalog = {"type": "Catalog", "stac_version": "1.0.0", "id": "root", "description": "d", "links": []}
+    (folder / "lines.ndjson").write_text(lines(collection, A))
+    (folder / "one.ndjson").write_text(lines(collection))
+    (folder / "list.json").write_text(json.dumps([A, collection]))
+    sources = {
+        "-": ["standard input"],
+        str(folder / "one.ndjson"): ["one.ndjson"],
+        str(folder / "lines.ndjson"): ["lines.ndjson:1"],
+        f"{url}/lines.ndjson": ["lines.ndjson:1"],
+        str(folder / "list.json"): ["list.json#2"],
+        str(folder): ["lines.ndjson:1", "list.json#2", "one.ndjson"],
+    }
+    for source, origins in sources.items():
+        report = dry_run(source, stdin=json.dumps(collection), code=1)
+        assert [entry["origin"].rpartition("/")[2] for entry in report["reasons"]] == origins
+        assert all("It is a STAC Collection" in entry["reason"] for entry in report["reasons"])
+        assert report["collections"] == []
+    assert "It is a STAC Catalog" in dry_run("-", stdin=json.dumps(catalog), code=1)["reasons"][0]["reason"]
+
+
 NOTHING = {"": "empty", "<html>": "not JSON", "[]": "no items", "7": "not an object", '{"a": 1}': "not a STAC Item"}
 
 
