@@ -41,6 +41,7 @@ class Document:
         size: bytes of input it took, for progress.
         folder: the folder of its file; None for what came from elsewhere.
         is_alone: whether it is all that its file or stream holds.
+        is_paged: whether it came on a page of a STAC API that names a next one.
     """
 
     origin: str
@@ -49,6 +50,7 @@ class Document:
     size: int = 0
     folder: Path | None = None
     is_alone: bool = False
+    is_paged: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,9 @@ def _of_document(number: int, first: bytes, rest: Iterator[tuple[int, bytes]], o
 
 
 def _of_value(value: object, origin: str, size: int) -> Iterator[Read]:
+    is_paged = False
     if isinstance(value, dict) and value.get("type") == "FeatureCollection":
+        is_paged = "next" in _rels(value)
         value = value.get("features")
     if isinstance(value, list):
         if not value:
@@ -144,7 +148,7 @@ def _of_value(value: object, origin: str, size: int) -> Iterator[Read]:
         for number, entry in enumerate(value, 1):
             where, share = f"{origin}#{number}", size // len(value)
             if isinstance(entry, dict):
-                yield Document(where, _kind_of(entry), entry, share)
+                yield Document(where, _kind_of(entry), entry, share, is_paged=is_paged)
             else:
                 yield Unreadable(where, "The entry is not a JSON object.", share)
         return
@@ -173,6 +177,9 @@ def _parsed(line: bytes) -> object:
 
 def has_item_links(body: dict[str, Any]) -> bool:
     """Tells whether a catalog or collection leads to items or other catalogs by links."""
+    return not _rels(body).isdisjoint({"item", "child"})
+
+
+def _rels(body: dict[str, Any]) -> set[str]:
     links = body.get("links")
-    rels = {link.get("rel") for link in links if isinstance(link, dict)} if isinstance(links, list) else set()
-    return bool(rels & {"item", "child"})
+    return {str(link.get("rel")) for link in links if isinstance(link, dict)} if isinstance(links, list) else set()

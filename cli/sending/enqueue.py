@@ -268,12 +268,10 @@ class _Run:
                 yield read
                 continue
             self._tell.advanced(read.size)
+            if read.is_paged:
+                self._warn_of_page(read.origin.rpartition("#")[0])
             if read.kind in {Kind.CATALOG, Kind.COLLECTION}:
-                if not (read.is_alone and (source.is_url or source.may_hold_one_document)):
-                    yield Unreadable(read.origin, _MISPLACED.format(kind=read.kind.value))
-                # In a folder every file is read for itself; a catalog that was named is followed.
-                elif not source.in_folder and has_item_links(read.body):
-                    yield from _follow(source.name, collections=False)
+                yield from self._linked_items(read, source)
             elif read.kind is Kind.OTHER and _is_companion(source, read):
                 continue
             elif read.kind is Kind.OTHER and source.in_folder:
@@ -282,6 +280,22 @@ class _Run:
                 yield replace(read, folder=Path(source.name).parent)
             else:
                 yield read
+
+    def _linked_items(self, read: Document, source: Input) -> Iterator[Read]:
+        """Yields the items that a catalog or collection leads to; the definition itself was found before."""
+        if not (read.is_alone and (source.is_url or source.may_hold_one_document)):
+            yield Unreadable(read.origin, _MISPLACED.format(kind=read.kind.value))
+        # In a folder every file is read for itself; a catalog that was named is followed.
+        elif not source.in_folder and has_item_links(read.body):
+            yield from _follow(source.name, collections=False)
+
+    def _warn_of_page(self, origin: str) -> None:
+        warning = (
+            f"{origin} is one page of a STAC API, and only what is on it is sent; --search with the API's landing page "
+            "takes all pages."
+        )
+        if warning not in self._report.warnings:
+            self._report.warnings.append(warning)
 
     def _messages(self, documents: Iterator[Read]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yields the messages of the items that can be ingested, each with its collection; none for a reference."""

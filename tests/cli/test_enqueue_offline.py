@@ -232,6 +232,34 @@ def test_a_collection_or_catalog_among_items_or_on_standard_input_is_refused(
     assert "It is a STAC Catalog" in dry_run("-", stdin=json.dumps(catalog), code=1)["reasons"][0]["reason"]
 
 
+@pytest.mark.parametrize("sign", [{"conformsTo": []}, {"links": [{"rel": "search", "href": "./search"}]}])
+def test_a_stac_api_is_no_static_catalog(served: tuple[Path, str, list[str]], sign: dict[str, Any]) -> None:
+    folder, url, asked = served
+    catalog: dict[str, Any] = {"type": "Catalog", "stac_version": "1.0.0", "id": "root", "description": "d"}
+    child = {"rel": "child", "href": f"{url}/c.json"}
+    (folder / "c.json").write_text(json.dumps(small_collection("c")))
+    (folder / "api.json").write_text(json.dumps(catalog | sign | {"links": [child, *sign.get("links", [])]}))
+    (folder / "static.json").write_text(json.dumps(catalog | {"links": [{"rel": "child", "href": f"{url}/api.json"}]}))
+    for name in ("api.json", "static.json"):
+        report = dry_run(f"{url}/{name}", code=1)
+        assert (report["collections"], report["refused"]) == ([], 1)
+        assert f"use --search {url}/api.json --collections" in report["reasons"][0]["reason"]
+    assert "/c.json" not in asked
+
+
+def test_a_page_of_a_stac_api_is_told_from_a_whole_collection(served: tuple[Path, str, list[str]]) -> None:
+    folder, url, _ = served
+    page = {"type": "FeatureCollection", "features": [A, B]}
+    (folder / "items").write_text(json.dumps(page | {"links": [{"rel": "self", "href": f"{url}/items"}]}))
+    assert dry_run(f"{url}/items?limit=2")["warnings"] == []
+    (folder / "items").write_text(json.dumps(page | {"links": [{"rel": "next", "href": f"{url}/items?token=x"}]}))
+    report = dry_run(f"{url}/items?limit=2&sig=secret")
+    assert report["by_collection"] == {"c": 2}
+    (warning,) = report["warnings"]
+    assert f"{url}/items is one page of a STAC API" in warning
+    assert "--search" in warning
+
+
 NOTHING = {"": "empty", "<html>": "not JSON", "[]": "no items", "7": "not an object", '{"a": 1}': "not a STAC Item"}
 
 
