@@ -128,8 +128,8 @@ def test_a_rejected_message_is_told(cli: Cli, tmp_path: Path) -> None:
 
 def test_a_mark_that_a_file_fixes_tells_each_run_its_own_outcome(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "marked.json"
-    bad = {"planetary_computer": "no-such-collection", "collection": "marked"}
-    good = {"definition": small_collection("marked")}
+    bad: dict[str, Any] = {"planetary_computer": "no-such-collection", "collection": "marked"}
+    good: dict[str, Any] = {"definition": small_collection("marked")}
     refused = good | {"thumbnail": {"data": base64.b64encode(b"no image").decode()}}
     wanted = [(bad, "rejected"), (good, "applied"), (refused, "refused"), (good, "applied"), (bad, "rejected")]
     for message, outcome in wanted:
