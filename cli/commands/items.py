@@ -120,6 +120,8 @@ def failures(
 ) -> None:
     """List failed, canceled and held items and dead letters, each with what to do.
 
+    Dead letters are tied to no collection: where one is named, they are left out.
+
     Example: geocatalog failures mine --newer-than 1d
     """
     from cli.connection import connect  # noqa: PLC0415 - slow to import

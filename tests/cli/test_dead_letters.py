@@ -98,3 +98,43 @@ def test_a_replayed_dead_letter_has_a_fresh_retry_window(app: Clients, cli: Cli)
     add_letter(app, "items", {"item": small_item("c", "a"), **kept, "retry_since": "2024-01-01T00:00:00Z"})
     cli.ok("replay", "--dead-letters")
     assert sent(app, "items") == [{"item": small_item("c", "a"), **kept}]
+
+
+@pytest.mark.parametrize(
+    ("filters", "codes", "words"),
+    [
+        ([], {"BadMessage", "HrefNotFound"}, ""),
+        (["--error-code", "hrefnotfound"], {"HrefNotFound"}, ""),
+        (["--newer-than", "1d"], {"BadMessage"}, ""),
+        (["--correlation-id", "mark-d"], {"BadMessage"}, "1 dead letters carry no mark"),
+        (["--correlation-id", "mark-d", "--newer-than", "1d"], {"BadMessage"}, ""),
+        (["--correlation-id", "another", "--newer-than", "1d"], set(), ""),
+        (["c"], set(), "3 dead letters are tied to no collection"),
+    ],
+)
+@pytest.mark.usefixtures("letters")
+def test_failures_lists_the_dead_letters_that_were_asked_for(
+    cli: Cli, filters: list[str], codes: set[str], words: str
+) -> None:
+    done = cli.run("failures", *filters, "--json")
+    assert {letter["error_code"] for letter in json.loads(done.stdout)["deadletters"]} == codes
+    assert (words in done.stderr) if words else (done.stderr == "")
+    text = cli.run("failures", *filters).stdout
+    assert ("Nothing has failed." in text) == (not codes)
+
+
+@pytest.mark.usefixtures("letters")
+def test_failures_lists_no_more_dead_letters_than_the_limit(cli: Cli) -> None:
+    assert len(cli.json("failures", "--limit", "2")["deadletters"]) == 2
+    assert len(cli.json("failures", "--limit", "0")["deadletters"]) == 3
+    for form in ([], ["--json"]):
+        assert "Only the first 2" in cli.run("failures", "--limit", "2", *form).stderr
+    assert cli.run("failures", "--limit", "3").stderr == ""
+
+
+@pytest.mark.usefixtures("letters")
+def test_a_watch_by_mark_fails_where_a_message_was_rejected(cli: Cli) -> None:
+    rejected = cli.run("watch", "--correlation-id", "mark-a", "--until", "30s")
+    assert rejected.returncode == 1
+    assert "1 messages with this mark were rejected" in rejected.stderr
+    assert cli.run("watch", "--correlation-id", "another", "--until", "30s").returncode == 0
