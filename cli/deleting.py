@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
-from cli.rows.rejections import rejections
+from cli.rows.rejections import Rejections
 from cli.waiting import wait_for
 from shared.clients import Clients
 from shared.ids import check_collection_id, check_item_id
@@ -103,17 +103,19 @@ def delete_collection(collection: str, app: Clients, *, waits: bool, seconds: fl
     """
     check_collection_id(collection)
     mark = uuid.uuid4().hex
-    sent_at = app.now()
-    app.queues.send(QueueName.DELETIONS, {"collection": collection, "confirm": collection, "correlation_id": mark})
+    message = {"collection": collection, "confirm": collection, "correlation_id": mark}
     if not waits:
+        app.queues.send(QueueName.DELETIONS, message)
         return None
+    rejected = Rejections(QueueName.DELETIONS, app)
+    app.queues.send(QueueName.DELETIONS, message)
 
     def look() -> str | None:
         row = app.status.get_collection(collection)
         if row.get("deletion_correlation_id") == mark:
             code, said = row.get("deletion_error_code"), row.get("deletion_error_message")
             return f"GeoCatalog did not delete the collection: {code} {said or ''}".rstrip() if code else ""
-        return rejections(QueueName.DELETIONS, [mark], app, since=sent_at).get(mark)
+        return rejected.reasons([mark]).get(mark)
 
     found = wait_for(look, what=f"the deletion of {collection}", seconds=seconds)
     if found is None:

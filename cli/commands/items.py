@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.commands.options import JsonOption, listed
+from cli.faults import usage_error
 
 # The states of shared.status_rows.ItemStatus, which is slow to import; a test holds them against each other.
 STATES = ("Submitting", "Submitted", "Waiting", "Held", "Succeeded", "Failed", "Canceled", "Deleted")
@@ -119,6 +120,8 @@ def failures(
 ) -> None:
     """List failed, canceled and held items and dead letters, each with what to do.
 
+    Dead letters are tied to no collection: where one is named, they are left out.
+
     Example: geocatalog failures mine --newer-than 1d
     """
     from cli.connection import connect  # noqa: PLC0415 - slow to import
@@ -153,16 +156,34 @@ def replay(
 ) -> None:
     """Send failed or canceled items once more, each with its original message.
 
+    Dead letters are tied to no collection, item or state: they are chosen by --queue, --error-code, --correlation-id
+    and age.
+
     Example: geocatalog replay mine --error-code IngestionResourceUriNotFound --dry-run
 
     Example: geocatalog replay --dead-letters --queue items
     """
     from cli.rows.item_filter import make_filter  # noqa: PLC0415 - slow to import
+    from cli.rows.letters import make_letter_filter  # noqa: PLC0415
     from cli.rows.replay_commands import run_replay, run_replay_deadletters  # noqa: PLC0415
 
     if dead_letters:
-        run_replay_deadletters(queue, dry_run=dry_run, as_json=as_json)
+        if collections or item or state:
+            raise usage_error(
+                "Dead letters are tied to no collection, item or state; choose them by --queue, --error-code, "
+                "--correlation-id, --older-than or --newer-than."
+            )
+        letters = make_letter_filter(
+            queue=queue,
+            error_code=error_code,
+            correlation_id=correlation_id,
+            older_than=older_than,
+            newer_than=newer_than,
+        )
+        run_replay_deadletters(letters, dry_run=dry_run, as_json=as_json)
         return
+    if queue:
+        raise usage_error("--queue belongs to --dead-letters; items are chosen by their collection.")
     wanted = make_filter(
         collections,
         listed(state) or ["Failed"],

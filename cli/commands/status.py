@@ -38,8 +38,8 @@ def watch(
 ) -> None:
     """Show the counts live, with rate and time left, until nothing is queued or open.
 
-    Ends with 1 if an item failed or was canceled meanwhile, if items are held for an operator, or if it is not done
-    by the time that --until gives.
+    Ends with 1 if an item failed or was canceled meanwhile, if a message with the mark of --correlation-id was
+    rejected, if items are held for an operator, or if it is not done by the time that --until gives.
 
     Example: geocatalog watch --collection mine --until 30m
     """

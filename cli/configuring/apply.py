@@ -8,7 +8,7 @@ from typing import Any
 from cli.configuring.files import ConfigurationFile
 from cli.configuring.sending import checked_message, send_configuration
 from cli.faults import CommandError, ExitCode
-from cli.rows.rejections import rejections
+from cli.rows.rejections import Rejections
 from cli.waiting import wait_for
 from shared.clients import Clients
 from shared.errors import IngestionError
@@ -81,21 +81,23 @@ def apply(
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
-    sent_at = app.now()
-    for _, _, fields in messages:
-        send_configuration(fields, app)
     if not waits:
+        _send(messages, app)
         return [Applied(collection, file, "sent", {}) for collection, file, _ in messages]
+    # A file may fix its mark: what an earlier run left under the same one must not be taken for the outcome of this.
+    rejected = Rejections(QueueName.COLLECTIONS, app)
+    before = {collection: app.status.get_collection(collection).get("configured_at") for collection, _, _ in messages}
+    _send(messages, app)
     done: dict[str, Applied] = {}
 
     def look() -> bool | None:
         open_ones = [message for message in messages if message[0] not in done]
         marks = [str(fields["correlation_id"]) for _, _, fields in open_ones]
-        reasons = rejections(QueueName.COLLECTIONS, marks, app, since=sent_at)
+        reasons = rejected.reasons(marks)
         for collection, file, fields in open_ones:
             mark = str(fields["correlation_id"])
             row = app.status.get_collection(collection)
-            if row.get("correlation_id") == mark:
+            if row.get("correlation_id") == mark and row.get("configured_at") != before[collection]:
                 done[collection] = _of_row(collection, file, dict(row))
             elif mark in reasons:
                 done[collection] = Applied(collection, file, "rejected", {}, reasons[mark])
@@ -106,6 +108,11 @@ def apply(
     return [
         done.get(collection) or Applied(collection, file, "waiting", {}, waiting) for collection, file, _ in messages
     ]
+
+
+def _send(messages: list[tuple[str, str, dict[str, Any]]], app: Clients) -> None:
+    for _, _, fields in messages:
+        send_configuration(fields, app)
 
 
 def _of_row(collection: str, file: str, row: dict[str, Any]) -> Applied:

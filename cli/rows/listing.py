@@ -9,6 +9,7 @@ from typing import Any
 from cli.error_catalog import remedy
 from cli.output import note, print_table, say, write_json
 from cli.rows.items import ItemFilter, find_items, item_feature, item_fields, item_id_of, last_change
+from cli.rows.letters import LetterFilter, find_letters, mark_of
 from shared.clients import Clients
 from shared.status_rows import ItemStatus
 
@@ -69,21 +70,32 @@ def _plain(value: object) -> str:
 def list_failures(wanted: ItemFilter, app: Clients, *, limit: int, as_json: bool) -> None:
     """Prints failed and held items and dead letters, each with what to do.
 
+    Args:
+        wanted: which items; dead letters of the same code, mark and age are listed too.
+        app: the clients.
+        limit: the most items, and the most dead letters, to print; 0 for all.
+        as_json: whether to print a JSON document.
+
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
-    failed = find_items(wanted, app)
-    items = [item_fields(row) for row in (itertools.islice(failed, limit) if limit else failed)]
-    is_filtered = bool(wanted.collections or wanted.correlation_id or wanted.error_code)
-    letters = [] if is_filtered else [deadletter_fields(row) for row in app.deadletters.rows()]
+    failed, found = find_items(wanted, app), _letters(wanted, app)
+    items = [item_fields(row) for row in itertools.islice(failed, limit or None)]
+    letters = [deadletter_fields(row) for row in itertools.islice(found, limit or None)]
+    is_more = next(failed, None) is not None or next(found, None) is not None
     if as_json:
         for item in items:
             item["remedy"] = remedy(item["error_code"])
         write_json({"items": items, "deadletters": letters})
-        return
+    else:
+        _tell_failures(items, letters)
+    if is_more:
+        note(f"Only the first {limit} items and dead letters are shown; --limit 0 shows all.")
+
+
+def _tell_failures(items: list[dict[str, Any]], letters: list[dict[str, Any]]) -> None:
     if not items and not letters:
         say("Nothing has failed.")
-        return
     for item in items:
         verb = "was canceled" if item["status"] == ItemStatus.CANCELED else f"is {item['status']}"
         say(f"{item['collection']}/{item['id']} {verb}: {item['error_code'] or ''}")
@@ -96,8 +108,25 @@ def list_failures(wanted: ItemFilter, app: Clients, *, limit: int, as_json: bool
         )
         say(f"  {letter['reason']}")
         say(f"  What to do: {remedy(letter['error_code'])}")
-    if limit and len(items) == limit:
-        note(f"Only the first {limit} are shown; --limit 0 shows all.")
+
+
+def _letters(wanted: ItemFilter, app: Clients) -> Iterator[Mapping[str, Any]]:
+    """Finds the dead letters of a filter of items, and says how many may belong to it and cannot be told."""
+    letters = LetterFilter(error_code=wanted.error_code, newer_than=wanted.newer_than, older_than=wanted.older_than)
+    found = list(find_letters(letters, app))
+    if wanted.collections:
+        _note_left_out(len(found), "are tied to no collection", "a collection")
+        return iter(())
+    if wanted.correlation_id:
+        marks = [mark_of(row) for row in found]
+        _note_left_out(marks.count(None), "carry no mark", "--correlation-id")
+        found = [row for row, mark in zip(found, marks, strict=True) if mark == wanted.correlation_id]
+    return iter(found)
+
+
+def _note_left_out(count: int, why: str, option: str) -> None:
+    if count:
+        note(f"{count:,} dead letters {why} and are left out; geocatalog failures without {option} lists them.")
 
 
 def deadletter_fields(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,39 +1,49 @@
 """Finds out whether a message that was sent became a dead letter."""
 
-import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from cli.rows.letters import mark_of
 from shared.clients import Clients
-from shared.deadletters import body_of
-from shared.errors import BadMessage
-from shared.messages import decode_body, read_object
 
 
-def rejections(queue: str, correlation_ids: Iterable[str], app: Clients, *, since: dt.datetime) -> dict[str, str]:
-    """Looks for dead letters by their marks.
+class Rejections:
+    """Tells the dead letters of a queue that come from now on from those that are there; made before anything is sent.
 
     Args:
-        queue: the queue the messages were sent to.
-        correlation_ids: their marks.
+        queue: the queue the messages go to.
         app: the clients.
-        since: when they were sent, by this machine's clock.
 
-    Returns:
-        The reason of each that became a dead letter, by its mark.
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
-    wanted = set(correlation_ids)
-    reasons: dict[str, str] = {}
-    earliest = since - _CLOCKS_DIFFER
-    for row in app.deadletters.rows(queue):
-        if row.get("last_seen") and row["last_seen"] < earliest:
-            continue
-        try:
-            mark = read_object(decode_body(body_of(row))).get("correlation_id")
-        except BadMessage:
-            continue
-        if mark in wanted:
-            reasons[str(mark)] = str(row.get("reason") or "")
-    return reasons
+
+    def __init__(self, queue: str, app: Clients) -> None:
+        self._queue = queue
+        self._app = app
+        rows = app.deadletters.rows(queue, select=["RowKey", "count", "last_seen"])
+        self._before = {str(row["RowKey"]): _moves(row) for row in rows}
+
+    def reasons(self, correlation_ids: Iterable[str]) -> dict[str, str]:
+        """Looks for dead letters by their marks.
+
+        Args:
+            correlation_ids: the marks of the messages.
+
+        Returns:
+            The reason of each that became a dead letter, by its mark.
+        """
+        wanted = set(correlation_ids)
+        reasons: dict[str, str] = {}
+        for row in self._app.deadletters.rows(self._queue):
+            if self._before.get(str(row["RowKey"])) == _moves(row):
+                continue
+            mark = mark_of(row)
+            if mark in wanted:
+                reasons[str(mark)] = str(row.get("reason") or "")
+        return reasons
 
 
-_CLOCKS_DIFFER = dt.timedelta(hours=1)
+def _moves(row: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Returns what changes in a dead letter each time its message is rejected once more."""
+    return row.get("count"), row.get("last_seen")

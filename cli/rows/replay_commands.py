@@ -8,6 +8,7 @@ from cli.connection import connect
 from cli.faults import ExitCode
 from cli.output import note, say, write_json
 from cli.rows.items import ItemFilter
+from cli.rows.letters import LetterFilter
 from cli.rows.replaying import replay_deadletters, replay_items
 from shared.resume import resume_held
 
@@ -33,14 +34,14 @@ def run_replay(wanted: ItemFilter, *, dry_run: bool, as_json: bool) -> None:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def run_replay_deadletters(queue: str | None, *, dry_run: bool, as_json: bool) -> None:
+def run_replay_deadletters(wanted: LetterFilter, *, dry_run: bool, as_json: bool) -> None:
     """Sends dead letters again.
 
     Raises:
         typer.Exit: one of them cannot be sent again.
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
-    sent, unsendable = replay_deadletters(connect(needs_geocatalog=False), queue=queue, dry_run=dry_run)
+    sent, unsendable = replay_deadletters(wanted, connect(needs_geocatalog=False), dry_run=dry_run)
     if as_json:
         write_json({"replayed": sent, "unsendable": unsendable, "dry_run": dry_run})
     else:

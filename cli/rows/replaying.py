@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.rows.items import ItemFilter, find_items, item_id_of
+from cli.rows.letters import LetterFilter, find_letters
 from shared.clients import Clients
 from shared.deadletters import body_of
 from shared.errors import BadMessage
@@ -42,12 +43,12 @@ def replay_items(wanted: ItemFilter, app: Clients, *, dry_run: bool) -> tuple[li
     return sent, without_message
 
 
-def replay_deadletters(app: Clients, *, queue: str | None, dry_run: bool) -> tuple[list[dict[str, str]], list[str]]:
+def replay_deadletters(wanted: LetterFilter, app: Clients, *, dry_run: bool) -> tuple[list[dict[str, str]], list[str]]:
     """Sends dead letters to their queues again and forgets them; one that is bad still becomes a dead letter anew.
 
     Args:
+        wanted: which dead letters.
         app: the clients.
-        queue: the queue they were on; None for all.
         dry_run: whether to send nothing.
 
     Returns:
@@ -58,7 +59,7 @@ def replay_deadletters(app: Clients, *, queue: str | None, dry_run: bool) -> tup
     """
     sent: list[dict[str, str]] = []
     unsendable: list[str] = []
-    for row in list(app.deadletters.rows(queue)):
+    for row in list(find_letters(wanted, app)):
         message = _message_of(row, app)
         if message is None:
             unsendable.append(str(row["RowKey"]))
@@ -76,6 +77,7 @@ def _message_of(row: Mapping[str, Any], app: Clients) -> tuple[str, dict[str, An
         fields = read_object(decode_body(body_of(row)))
     except BadMessage:
         return None
+    fields.pop("retry_since", None)  # its retry window starts anew, or the next passing fault would reject it again
     if row["PartitionKey"] != BLOB_POISON_QUEUE:
         return str(row["PartitionKey"]), fields
     container, name = fields.get("ContainerName"), fields.get("BlobName")

@@ -68,7 +68,7 @@ def add_source(fields: dict[str, Any], *, waits: bool, seconds: float, as_json: 
     """Adds a source to those that the app keeps alive, and waits until it is in place.
 
     Raises:
-        typer.Exit: it could not be put in place.
+        typer.Exit: it could not be put in place, or replaced where an older one is.
         CommandError: the fields are wrong.
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
@@ -86,7 +86,7 @@ def add_source(fields: dict[str, Any], *, waits: bool, seconds: float, as_json: 
         note("The app puts it in place at its next renewal, within five minutes; see geocatalog sources.")
     else:
         say(f"{spec.container_url}: {state.in_words(app.now())}")
-    if waits and (state is None or not state.source_id):
+    if waits and (state is None or not state.source_id or state.error_code):
         raise typer.Exit(ExitCode.FAILED)
 
 

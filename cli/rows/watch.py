@@ -14,6 +14,7 @@ import typer
 from cli.faults import ExitCode
 from cli.output import note, say
 from cli.rows.counts import Overview, read_overview
+from cli.rows.letters import LetterFilter, find_letters
 from cli.rows.stale_copies import stale_copies
 from cli.rows.until import Until, UntilKind
 from shared.clients import Clients
@@ -91,7 +92,8 @@ def watch(app: Clients, *, collections: list[str], correlation_id: str | None, u
         as_json: whether to print a line of JSON per change.
 
     Raises:
-        typer.Exit: something failed or was canceled meanwhile, is held, or was not done in time.
+        typer.Exit: something failed or was canceled meanwhile, was rejected with the mark, is held, or was not done in
+            time.
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
 
@@ -106,7 +108,7 @@ def watch(app: Clients, *, collections: list[str], correlation_id: str | None, u
     last = _follow_live(seen, look) if is_live else _follow_quietly(seen, look, as_json=as_json)
     if is_live:
         say(_line(last))
-    _end(last, seen, bad=last.bad - bad_before)
+    _end(last, seen, bad=last.bad - bad_before, rejected=_rejected(app, correlation_id))
 
 
 class _Watched:
@@ -242,15 +244,22 @@ def _line(look: Look) -> str:
     return f"{states or 'no items yet'}; queued {look.queued:,}"
 
 
-def _end(last: Look, seen: _Watched, *, bad: int) -> None:
+def _rejected(app: Clients, correlation_id: str | None) -> int:
+    """Counts the dead letters that carry a mark; without one nobody can tell whose they are."""
+    return sum(1 for _ in find_letters(LetterFilter(correlation_id=correlation_id), app)) if correlation_id else 0
+
+
+def _end(last: Look, seen: _Watched, *, bad: int, rejected: int) -> None:
     is_held = bool(last.held) and seen.until.kind is not UntilKind.NEVER
     if bad > 0:
         note(f"{bad:,} items failed or were canceled meanwhile; see geocatalog failures.")
+    if rejected:
+        note(f"{rejected:,} messages with this mark were rejected; geocatalog failures lists them as dead letters.")
     if is_held:
         note(f"{last.held:,} items are held and need an operator: geocatalog failures says what to do.")
     if last.stale:
         note(f"{last.stale:,} delayed copies that nothing waits for are left on the queues; they end by themselves.")
     if not seen.in_time:
         note(f"{last.left:,} are not done yet; watch again, or see geocatalog status.")
-    if bad > 0 or not seen.in_time or is_held:
+    if bad > 0 or rejected or not seen.in_time or is_held:
         raise typer.Exit(ExitCode.FAILED)

@@ -64,9 +64,21 @@ def _read(href: str, reader: TimedStacIO) -> pystac.Catalog | Unreadable:
         found = pystac.read_file(href, stac_io=reader)
     except Exception as error:  # noqa: BLE001 - whatever a broken document makes pystac raise, the document is at fault
         return _unreadable(href, error)
+    if _is_api(found):
+        return Unreadable(
+            redact(href),
+            f"It is a STAC API, not a static catalog; use --search {redact(href)} --collections … and its filters.",
+        )
     if isinstance(found, pystac.Catalog):
         return found
     return Unreadable(href, "A child link leads to it, and it is no STAC Catalog or Collection.")
+
+
+def _is_api(found: pystac.STACObject) -> bool:
+    """Tells whether a document is the landing page of a STAC API, whose children are all that the API has."""
+    if not isinstance(found, pystac.Catalog) or isinstance(found, pystac.Collection):
+        return False
+    return "conformsTo" in found.extra_fields or any(link.rel == "search" for link in found.links)
 
 
 def _item(href: str, reader: TimedStacIO) -> Read:

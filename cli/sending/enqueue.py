@@ -31,6 +31,10 @@ if TYPE_CHECKING:  # a dry run does without the clients, which are slow to impor
 # Links that only hold a static catalog together.
 _STRUCTURE = frozenset({"item", "child", "items", "self", "root", "parent", "collection"})
 
+_MISPLACED = (
+    "It is a STAC {kind}, and on standard input or among items only items are taken; name its own .json file or URL."
+)
+
 # As many reasons as a person reads; the counts are always of all.
 MAX_REASONS = 1_000
 
@@ -154,13 +158,16 @@ class _Run:
         self._lock = threading.Lock()
         self._done = 0
         self._common = _common_fields(wish)
+        self._definitions: dict[str, dict[str, Any]] = {}
         self._collections_in: dict[Path, list[str]] = {}
         self._known: dict[str, bool] = {}
         self._pc_url = app.settings.planetary_computer_url if app else DEFAULT_PLANETARY_COMPUTER_URL
 
     def run(self, inputs: list[Input], search: StacSearch | None) -> Report:
         try:
-            self._send_collections(inputs)
+            self._definitions = self._find_collections(inputs)
+            if not self._wish.strict:
+                self._send_collections()
             self._tell.total(_total(inputs, search))
             documents = itertools.chain.from_iterable(self._documents(source) for source in inputs)
             found = _of_search(search) if search else iter(())
@@ -178,7 +185,8 @@ class _Run:
 
     # Collections
 
-    def _send_collections(self, inputs: list[Input]) -> None:
+    def _find_collections(self, inputs: list[Input]) -> dict[str, dict[str, Any]]:
+        """Returns the messages that define the collections of the inputs, by the collection that they go to."""
         found: dict[str, dict[str, Any]] = {}
         for message in self._configurations(inputs):
             try:
@@ -191,13 +199,14 @@ class _Run:
             raise usage_error(
                 f"The input holds {len(found)} collections and --collection names one; enqueue them one by one."
             )
-        for collection, message in found.items():
-            target = self._wish.collection or collection
+        return {self._wish.collection or collection: message for collection, message in found.items()}
+
+    def _send_collections(self) -> None:
+        for collection, message in self._definitions.items():
             if self._app and not self._wish.dry_run:
-                send_configuration(
-                    {**message, "collection": target, "correlation_id": self._wish.correlation_id}, self._app
-                )
-            self._report.collections.append(target)
+                fields = {**message, "collection": collection, "correlation_id": self._wish.correlation_id}
+                send_configuration(fields, self._app)
+            self._report.collections.append(collection)
 
     def _configurations(self, inputs: list[Input]) -> Iterator[dict[str, Any]]:
         for source in inputs:
@@ -244,7 +253,7 @@ class _Run:
 
     def _linking_document(self, source: Input) -> dict[str, Any] | None:
         first = next(iter(read_input(source)), None)
-        if isinstance(first, Document) and first.kind in {Kind.CATALOG, Kind.COLLECTION}:
+        if isinstance(first, Document) and first.is_alone and first.kind in {Kind.CATALOG, Kind.COLLECTION}:
             return first.body
         return None
 
@@ -259,10 +268,10 @@ class _Run:
                 yield read
                 continue
             self._tell.advanced(read.size)
+            if read.is_paged:
+                self._warn_of_page(read.origin.rpartition("#")[0])
             if read.kind in {Kind.CATALOG, Kind.COLLECTION}:
-                # In a folder every file is read for itself; a catalog that was named is followed.
-                if not source.in_folder and has_item_links(read.body):
-                    yield from _follow(source.name, collections=False)
+                yield from self._linked_items(read, source)
             elif read.kind is Kind.OTHER and _is_companion(source, read):
                 continue
             elif read.kind is Kind.OTHER and source.in_folder:
@@ -271,6 +280,22 @@ class _Run:
                 yield replace(read, folder=Path(source.name).parent)
             else:
                 yield read
+
+    def _linked_items(self, read: Document, source: Input) -> Iterator[Read]:
+        """Yields the items that a catalog or collection leads to; the definition itself was found before."""
+        if not (read.is_alone and (source.is_url or source.may_hold_one_document)):
+            yield Unreadable(read.origin, _MISPLACED.format(kind=read.kind.value))
+        # In a folder every file is read for itself; a catalog that was named is followed.
+        elif not source.in_folder and has_item_links(read.body):
+            yield from _follow(source.name, collections=False)
+
+    def _warn_of_page(self, origin: str) -> None:
+        warning = (
+            f"{origin} is one page of a STAC API, and only what is on it is sent; --search with the API's landing page "
+            "takes all pages."
+        )
+        if warning not in self._report.warnings:
+            self._report.warnings.append(warning)
 
     def _messages(self, documents: Iterator[Read]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yields the messages of the items that can be ingested, each with its collection; none for a reference."""
@@ -304,7 +329,7 @@ class _Run:
         if not isinstance(collection, str):
             return False
         if collection not in self._known:
-            self._known[collection] = collection in self._report.collections or is_known(collection, self._app)
+            self._known[collection] = collection in self._definitions or is_known(collection, self._app)
         return self._known[collection]
 
     def _note_target(self, named: object, collection: str) -> None:
@@ -332,12 +357,13 @@ class _Run:
     # Sending
 
     def _staged(self, messages: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Reads and checks everything before the first message is yielded; nothing is if one item is bad."""
+        """Reads and checks everything before anything is sent, definitions too; nothing is if one item is bad."""
         with tempfile.TemporaryFile() as stage:
             for message in messages:
                 stage.write(write_json(message) + b"\n")
             if self._report.refused_count:
                 return
+            self._send_collections()
             stage.seek(0)
             yield from _unstaged(stage)
 

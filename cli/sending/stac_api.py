@@ -57,19 +57,31 @@ def parse_bbox(text: str | None) -> list[float] | None:
 
 
 def parse_filter(text: str | None) -> dict[str, Any]:
-    """Reads a CQL2 filter as the members of a STAC API search.
+    """Reads a CQL2 filter as the members of a STAC API search that is posted, which many servers take in JSON only.
 
     Raises:
-        CommandError: it starts like JSON and is none.
+        CommandError: it starts like JSON and is none, or is no CQL2 text.
     """
     if text is None:
         return {}
     if not text.lstrip().startswith("{"):
-        return {"filter": text, "filter_lang": "cql2-text"}
+        return {"filter": _as_json(text), "filter_lang": "cql2-json"}
     try:
         return {"filter": read_json(text), "filter_lang": "cql2-json"}
     except ValueError as error:
         raise usage_error(f"--filter is not JSON: {error}.") from None
+
+
+def _as_json(text: str) -> Any:  # noqa: ANN401 - JSON is any value
+    import cql2  # noqa: PLC0415 - a large library, for a filter in text only
+
+    try:
+        expression = cql2.Expr(text)
+        expression.validate()
+        return expression.to_json()
+    except Exception as error:  # noqa: BLE001 - the library raises plain Exceptions for what is no CQL2
+        detail = str(error).strip().splitlines()[-1].strip(" =")[:200]
+        raise usage_error(f'--filter is not CQL2 ({detail}); it is such as "eo:cloud_cover" < 10.') from None
 
 
 class StacSearch:

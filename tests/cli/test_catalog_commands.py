@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
+from local.geocatalog.catalog import DEFAULT_MANAGED_IDENTITY
 from tests.cli.command import Cli
 from tests.running_stack import RunningStack, small_item, wait_for
 
@@ -81,6 +82,18 @@ def test_sources_are_added_and_removed(cli: Cli) -> None:
     assert cli.json("sources", "remove", url)["removed"] is True
     assert url not in {source["container_url"] for source in cli.json("sources")["sources"]}
     assert cli.run("sources", "remove", url).returncode == 1
+
+
+def test_a_source_that_cannot_replace_the_older_one_fails_the_command(cli: Cli) -> None:
+    url = f"{cli.settings['INGEST_STORAGE'].partition('BlobEndpoint=')[2].partition(';')[0]}/replaced"
+    attached = ("--managed-identity", DEFAULT_MANAGED_IDENTITY)
+    old = cli.json("sources", "add", url, *attached, "--timeout", "60")["source"]
+    try:
+        unattached = ("--managed-identity", "00000000-0000-0000-0000-000000000001")
+        new = cli.json("sources", "add", url, *unattached, "--timeout", "60", code=1)["source"]
+        assert (new["source_id"], new["error_code"]) == (old["source_id"], "ManagedIdentityInfoNotFound")
+    finally:
+        cli.ok("sources", "remove", url)
 
 
 def test_sources_shows_those_of_others_and_the_open_operations(cli: Cli, stack: RunningStack) -> None:

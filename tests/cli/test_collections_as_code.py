@@ -126,6 +126,18 @@ def test_a_rejected_message_is_told(cli: Cli, tmp_path: Path) -> None:
     assert "no-such-collection" in applied["reason"]
 
 
+def test_a_mark_that_a_file_fixes_tells_each_run_its_own_outcome(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "marked.json"
+    bad: dict[str, Any] = {"planetary_computer": "no-such-collection", "collection": "marked"}
+    good: dict[str, Any] = {"definition": small_collection("marked")}
+    refused = good | {"thumbnail": {"data": base64.b64encode(b"no image").decode()}}
+    wanted = [(bad, "rejected"), (good, "applied"), (refused, "refused"), (good, "applied"), (bad, "rejected")]
+    for message, outcome in wanted:
+        file.write_text(json.dumps(message | {"correlation_id": "fixed"}))
+        code = 0 if outcome == "applied" else 1
+        assert cli.json("apply", str(file), code=code)["collections"][0]["outcome"] == outcome
+
+
 def test_no_wait(cli: Cli, configuration: Path) -> None:
     assert cli.json("apply", "--no-wait", str(configuration))["collections"][0]["outcome"] == "sent"
 

@@ -2,19 +2,21 @@
 
 import functools
 import gzip
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.sending import enqueue
+from cli.sending import documents, enqueue
 from tests.cli.command import clean_environment, run_forked
 from tests.running_stack import small_collection, small_item
 
@@ -92,6 +94,31 @@ def test_compressed_input_is_told_from_what_is_not_json(tmp_path: Path) -> None:
         assert "gunzip" in report["reasons"][0]["reason"]
 
 
+CUT_OFF = '{"type": "Feature", "id": "cut o\n'
+
+
+@pytest.mark.parametrize("first", [CUT_OFF, "7\n", "[1]\n"])
+def test_only_the_line_is_refused_where_the_first_of_many_is_no_object(first: str) -> None:
+    report = dry_run("-", stdin=first + "\n" + lines(A, B), code=1)
+    assert report["by_collection"] == {"c": 2}
+    assert [entry["origin"] for entry in report["reasons"]] == ["standard input:1"]
+
+
+def test_a_cut_off_first_line_of_more_than_one_document_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MAX_DOCUMENT_BYTES", 1_000)
+    text = CUT_OFF + "\n" + lines(*[A] * 30)
+    read = list(documents.read_documents(io.BytesIO(text.encode()), "many"))
+    assert [found.origin for found in read if isinstance(found, documents.Unreadable)] == ["many:1"]
+    assert [found.origin for found in read[1:]] == [f"many:{number}" for number in range(3, 33)]
+
+
+def test_a_broken_document_of_many_lines_is_refused_as_one() -> None:
+    text = json.dumps({"type": "FeatureCollection", "features": [A, B]}, indent=2)
+    report = dry_run("-", stdin=text[:-10], code=1)
+    assert [entry["origin"] for entry in report["reasons"]] == ["standard input"]
+    assert "It is not JSON" in report["reasons"][0]["reason"]
+
+
 @pytest.mark.parametrize("size", range(20, 36))
 def test_a_collection_is_found_wherever_it_stands_in_a_file(
     tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
@@ -104,6 +131,19 @@ def test_a_collection_is_found_wherever_it_stands_in_a_file(
     assert not enqueue._mentions_collection(file)  # noqa: SLF001
 
 
+@contextmanager
+def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[Path, str, list[str]]]:
     """A folder, the URL it is served under, and the paths that were asked for."""
@@ -113,13 +153,8 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str, list[str]]]:
         def log_message(self, *_: object) -> None:
             asked.append(self.path)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(tmp_path)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield tmp_path, f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(functools.partial(Handler, directory=str(tmp_path))) as url:
+        yield tmp_path, url, asked
 
 
 def test_urls_of_items_and_of_static_catalogs(served: tuple[Path, str, list[str]]) -> None:
@@ -179,6 +214,105 @@ def test_a_static_catalog_is_followed(tmp_path: Path) -> None:
     assert report["by_collection"] == {"c": 2}
     assert [entry["origin"].rpartition("/")[2] for entry in report["reasons"]] == ["gone.json"]
     assert any("assets of collection c are left out" in warning for warning in report["warnings"])
+
+
+def test_a_collection_or_catalog_among_items_or_on_standard_input_is_refused(
+    served: tuple[Path, str, list[str]],
+) -> None:
+    folder, url, _ = served
+    collection = small_collection("c") | {"links": [{"rel": "item", "href": "./a.json"}]}
+    catalog = {"type": "Catalog", "stac_version": "1.0.0", "id": "root", "description": "d", "links": []}
+    (folder / "lines.ndjson").write_text(lines(collection, A))
+    (folder / "one.ndjson").write_text(lines(collection))
+    (folder / "list.json").write_text(json.dumps([A, collection]))
+    sources = {
+        "-": ["standard input"],
+        str(folder / "one.ndjson"): ["one.ndjson"],
+        str(folder / "lines.ndjson"): ["lines.ndjson:1"],
+        f"{url}/lines.ndjson": ["lines.ndjson:1"],
+        str(folder / "list.json"): ["list.json#2"],
+        str(folder): ["lines.ndjson:1", "list.json#2", "one.ndjson"],
+    }
+    for source, origins in sources.items():
+        report = dry_run(source, stdin=json.dumps(collection), code=1)
+        assert [entry["origin"].rpartition("/")[2] for entry in report["reasons"]] == origins
+        assert all("It is a STAC Collection" in entry["reason"] for entry in report["reasons"])
+        assert report["collections"] == []
+    assert "It is a STAC Catalog" in dry_run("-", stdin=json.dumps(catalog), code=1)["reasons"][0]["reason"]
+
+
+@pytest.mark.parametrize("sign", [{"conformsTo": []}, {"links": [{"rel": "search", "href": "./search"}]}])
+def test_a_stac_api_is_no_static_catalog(served: tuple[Path, str, list[str]], sign: dict[str, Any]) -> None:
+    folder, url, asked = served
+    catalog: dict[str, Any] = {"type": "Catalog", "stac_version": "1.0.0", "id": "root", "description": "d"}
+    child = {"rel": "child", "href": f"{url}/c.json"}
+    (folder / "c.json").write_text(json.dumps(small_collection("c")))
+    (folder / "api.json").write_text(json.dumps(catalog | sign | {"links": [child, *sign.get("links", [])]}))
+    (folder / "static.json").write_text(json.dumps(catalog | {"links": [{"rel": "child", "href": f"{url}/api.json"}]}))
+    for name in ("api.json", "static.json"):
+        report = dry_run(f"{url}/{name}", code=1)
+        assert (report["collections"], report["refused"]) == ([], 1)
+        assert f"use --search {url}/api.json --collections" in report["reasons"][0]["reason"]
+    assert "/c.json" not in asked
+
+
+def test_a_page_of_a_stac_api_is_told_from_a_whole_collection(served: tuple[Path, str, list[str]]) -> None:
+    folder, url, _ = served
+    page = {"type": "FeatureCollection", "features": [A, B]}
+    (folder / "items").write_text(json.dumps(page | {"links": [{"rel": "self", "href": f"{url}/items"}]}))
+    assert dry_run(f"{url}/items?limit=2")["warnings"] == []
+    (folder / "items").write_text(json.dumps(page | {"links": [{"rel": "next", "href": f"{url}/items?token=x"}]}))
+    report = dry_run(f"{url}/items?limit=2&sig=secret")
+    assert report["by_collection"] == {"c": 2}
+    (warning,) = report["warnings"]
+    assert f"{url}/items is one page of a STAC API" in warning
+    assert "--search" in warning
+
+
+CONFORMS_TO = [
+    "https://api.stacspec.org/v1.0.0/core",
+    "https://api.stacspec.org/v1.0.0/item-search",
+    "https://api.stacspec.org/v1.0.0/item-search#filter",
+]
+
+
+@pytest.fixture
+def stac_api() -> Iterator[str]:
+    """The URL of a STAC API that takes filters in JSON only when they are posted, as stac-fastapi does."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = f"http://{self.headers['Host']}"
+            search = {"rel": "search", "href": f"{url}/search", "type": "application/geo+json", "method": "POST"}
+            links = [{"rel": "root", "href": url}, {"rel": "self", "href": url}, search]
+            landing = {"type": "Catalog", "stac_version": "1.0.0", "id": "api", "description": "d", "links": links}
+            self.answer(200, landing | {"conformsTo": CONFORMS_TO})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if body["filter-lang"] != "cql2-json" or body["filter"]["args"] != [{"property": "cloudy"}, 10]:
+                self.answer(400, {"detail": "The filter is no CQL2 JSON."})
+            else:
+                self.answer(200, {"type": "FeatureCollection", "features": [A], "links": []})
+
+        def answer(self, status: int, body: dict[str, Any]) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(Handler) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    "text", ["cloudy < 10", '{"op": "<", "args": [{"property": "cloudy"}, 10]}'], ids=["text", "JSON"]
+)
+def test_a_filter_is_posted_as_json(stac_api: str, text: str) -> None:
+    assert dry_run("--search", stac_api, "--filter", text)["sent"] == 1
 
 
 NOTHING = {"": "empty", "<html>": "not JSON", "[]": "no items", "7": "not an object", '{"a": 1}': "not a STAC Item"}

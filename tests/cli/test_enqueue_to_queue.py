@@ -1,16 +1,19 @@
 """What `enqueue` puts on the queue, on a storage where no app takes it."""
 
 import base64
+import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from local.azurite import Azurite
 from tests.cli.command import Cli
-from tests.running_stack import small_item
+from tests.running_stack import small_collection, small_item
 
 
 @pytest.fixture
@@ -68,3 +71,21 @@ def test_every_item_of_many_is_sent_once(cli: Cli, queue: QueueClient) -> None:
     assert cli.json("enqueue", "-", "--workers", "8", stdin=text)["sent"] == 150
     found = [body["item"]["id"] for _ in range(6) for body in bodies(queue)]
     assert sorted(found) == sorted(ids)
+
+
+def test_a_strict_run_sends_a_definition_only_after_the_check(
+    azurite: Azurite, cli: Cli, queue: QueueClient, tmp_path: Path
+) -> None:
+    definitions = QueueClient.from_connection_string(azurite.connection_string(), "collections")
+    (tmp_path / "collection.json").write_text(json.dumps(small_collection("strict")))
+    items = tmp_path / "items.json"
+    items.write_text(json.dumps([small_item("strict", "a"), {"type": "Feature", "id": "bad"}]))
+    report = cli.json("enqueue", str(tmp_path), "--strict", code=1)
+    assert (report["sent"], report["collections"]) == (0, [])
+    with contextlib.suppress(ResourceNotFoundError):  # nothing was ever sent there
+        assert bodies(definitions) == []
+    items.write_text(json.dumps([small_item("strict", "a")]))
+    assert cli.json("enqueue", str(tmp_path), "--strict")["collections"] == ["strict"]
+    assert [body["definition"]["id"] for body in bodies(definitions)] == ["strict"]
+    assert [body["item"]["id"] for body in bodies(queue)] == ["a"]
+    definitions.clear_messages()
