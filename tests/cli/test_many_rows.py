@@ -1,0 +1,103 @@
+"""What commands read of a table with many rows: pages and columns that are needed, and no others."""
+
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+import pytest
+
+from local.azurite import Azurite, start
+from shared.clients import Clients, build_clients
+from shared.provision import create_storage
+from shared.settings import read_settings
+from shared.status_rows import ItemRow, ItemStatus, to_entity
+from tests.cli.command import Cli
+from tests.cli.guarded_storage import guarded
+
+GEOCATALOG = {"GEOCATALOG_URL": "http://127.0.0.1:1"}
+# A page of the table service holds 1,000 rows.
+MANY = 1100
+
+
+def clients(connection: str) -> Clients:
+    return build_clients(read_settings(GEOCATALOG | {"INGEST_STORAGE": connection}))
+
+
+@pytest.fixture(scope="module")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """An Azurite whose only rows are those of these tests: 1,100 ingested items in collection `many`."""
+    with start(tmp_path_factory.mktemp("many-rows")) as running:
+        app = clients(running.connection_string())
+        create_storage(app.storage)
+        add(app, "many", *(f"i{number:04}" for number in range(MANY)))
+        yield running
+
+
+def add(app: Clients, collection: str, *item_ids: str, status: ItemStatus = ItemStatus.SUCCEEDED) -> None:
+    """Writes rows of items, 100 at once."""
+    rows = [to_entity(ItemRow(collection, item_id, status, "items", app.now())) for item_id in item_ids]
+    for number in range(0, len(rows), 100):
+        app.status.transact([("create", row) for row in rows[number : number + 100]])
+
+
+class Door:
+    """The storage, with all that is asked of it written down."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def note(self, service: str, method: str, path: str) -> bool:
+        self.asked.append(f"{service} {method} {unquote(path).replace('+', ' ')}")
+        return True
+
+    def count(self, *words: str) -> int:
+        """Counts the calls in which all of these words stand, and forgets all calls."""
+        found = sum(all(word in call for word in words) for call in self.asked)
+        self.asked.clear()
+        return found
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door()
+
+
+@pytest.fixture
+def connection(azurite: Azurite, door: Door) -> Iterator[str]:
+    with guarded(azurite, door.note) as through:
+        yield through
+
+
+@pytest.fixture
+def cli(connection: str) -> Cli:
+    return Cli(GEOCATALOG | {"INGEST_STORAGE": connection})
+
+
+@pytest.mark.parametrize("option", ["--json", "--geojson"])
+def test_a_few_of_many_items_are_read_without_the_others(cli: Cli, door: Door, option: str) -> None:
+    assert cli.ok("items", "many", "--limit", "5", option).count('"id": "i000') >= 5
+    assert door.count("table GET", "status()", "item~") == 1
+
+
+def test_all_of_many_items_are_read_page_by_page_and_once(cli: Cli, door: Door) -> None:
+    found = cli.json("items", "many", "--limit", "0")["items"]
+    assert [item["id"] for item in found] == [f"i{number:04}" for number in range(MANY)]
+    assert door.count("table GET", "status()", "item~") == 2
+    assert cli.json("items", "many", "--offset", "1095", "--limit", "5")["next_offset"] is None
+
+
+def test_rows_that_go_while_they_are_read_disturb_nothing(azurite: Azurite) -> None:
+    app = clients(azurite.connection_string())
+    add(app, "going", *(f"i{number:04}" for number in range(MANY)))
+    table = app.storage.tables.get_table_client("status")
+    seen = []
+    for row in app.status.query_prefix("going", "item~", select=["PartitionKey", "RowKey"]):
+        seen.append(row["RowKey"])
+        table.delete_entity(row)
+    assert len(set(seen)) == len(seen) == MANY
+
+
+def test_a_missing_table_has_no_rows_and_is_made(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with start(tmp_path_factory.mktemp("no-table")) as running:
+        app = clients(running.connection_string())
+        assert list(app.status.query_prefix("many", "item~")) == []
+        assert "status" in {table.name for table in app.storage.tables.list_tables()}
