@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -167,21 +167,30 @@ class StatusStore:
 
     # What the parts above are made of
 
-    def read(self, collection: str, row_key: str) -> Mapping[str, Any] | None:
-        """Reads one row; None where there is none."""
+    def read(self, collection: str, row_key: str, *, select: Sequence[str] | None = None) -> Mapping[str, Any] | None:
+        """Reads one row, or some columns of it; None where there is none."""
+        columns = list(select) if select else None
         try:
-            return self._table.run(lambda client: client.get_entity(collection, row_key))
+            return self._table.run(lambda client: client.get_entity(collection, row_key, select=columns))
         except ResourceNotFoundError:
             return None
 
     def query_prefix(
-        self, collection: str, prefix: str, *, select: Sequence[str] | None = None
+        self, collection: str, prefix: str, *, select: Sequence[str] | None = None, states: Iterable[ItemStatus] = ()
     ) -> Iterator[Mapping[str, Any]]:
         """Reads the rows of a collection whose keys start with `prefix`, which ends in `~`, a page at a time.
 
         Each page is asked for when its first row is; whoever stops early reads no more of them.
+
+        Args:
+            collection: id of the collection.
+            prefix: start of the keys.
+            select: the columns to read; None for all.
+            states: only rows of items in these states, which the service picks out; empty for all.
         """
-        return self._query_range(collection, prefix, select=select)
+        values = {f"state{number}": state.value for number, state in enumerate(sorted(states))}
+        condition = " or ".join(f"status eq @{name}" for name in values)
+        return self._query_range(collection, prefix, condition and f"( {condition} )", values, select=select)
 
     def finished_before(self, collection: str, prefix: str, moment: dt.datetime) -> Iterator[Mapping[str, Any]]:
         """Reads the rows of a collection, of keys that start with `prefix`, that were finished before a moment."""

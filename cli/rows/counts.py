@@ -101,17 +101,20 @@ def queue_depths(app: Clients) -> dict[str, int]:
     return depths
 
 
-def current_items(collection: str, app: Clients, *, select: Iterable[str] | None = None) -> Iterator[Mapping[str, Any]]:
+def current_items(
+    collection: str, app: Clients, *, select: Iterable[str] | None = None, states: Iterable[ItemStatus] = ()
+) -> Iterator[Mapping[str, Any]]:
     """Reads the rows of a collection's items, without those of an earlier collection of this id.
 
     Args:
         collection: id of the collection.
         app: the clients.
         select: the columns to read; None for all.
+        states: only those in these states; empty for all.
     """
     born = collection_born(app.status.get_collection(collection))
     columns = sorted({*select, "PartitionKey", "RowKey", *ITEM_MOMENTS}) if select is not None else None
-    for entity in app.status.query_prefix(collection, ITEM_PREFIX, select=columns):
+    for entity in app.status.query_prefix(collection, ITEM_PREFIX, select=columns, states=states):
         if is_current(entity, born):
             yield entity
 

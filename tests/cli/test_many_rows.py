@@ -1,6 +1,7 @@
 """What commands read of a table with many rows: pages and columns that are needed, and no others."""
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -14,6 +15,7 @@ from tests.cli.command import Cli
 from tests.cli.guarded_storage import guarded
 
 GEOCATALOG = {"GEOCATALOG_URL": "http://127.0.0.1:1"}
+FAILED, HELD = ItemStatus.FAILED, ItemStatus.HELD
 # A page of the table service holds 1,000 rows.
 MANY = 1100
 
@@ -37,6 +39,14 @@ def add(app: Clients, collection: str, *item_ids: str, status: ItemStatus = Item
     rows = [to_entity(ItemRow(collection, item_id, status, "items", app.now())) for item_id in item_ids]
     for number in range(0, len(rows), 100):
         app.status.transact([("create", row) for row in rows[number : number + 100]])
+
+
+def end(app: Clients, collection: str, item_id: str, status: ItemStatus, **columns: Any) -> None:
+    """Has an item come to an end that has an index."""
+    row = app.status.get(collection, item_id)
+    assert row is not None
+    fault = {"error_code": "StacValidationFailed", "finished_at": app.now()}
+    app.status.update(row, row.changed(status, app.now(), **fault, **columns))
 
 
 class Door:
@@ -101,3 +111,22 @@ def test_a_missing_table_has_no_rows_and_is_made(tmp_path_factory: pytest.TempPa
         app = clients(running.connection_string())
         assert list(app.status.query_prefix("many", "item~")) == []
         assert "status" in {table.name for table in app.storage.tables.list_tables()}
+
+
+def test_states_are_picked_out_by_the_storage_and_come_in_the_order_of_ids(
+    cli: Cli, door: Door, azurite: Azurite
+) -> None:
+    app = clients(azurite.connection_string())
+    add(app, "mixed", *(f"i{number:04}" for number in range(MANY)))
+    add(app, "mixed", "i0500-canceled", status=ItemStatus.CANCELED)
+    for item_id, status in (("i0300", HELD), ("i0400", FAILED), ("i0600", HELD)):
+        end(app, "mixed", item_id, status)
+    failures = ["i0300", "i0400", "i0500-canceled", "i0600"]
+
+    assert [item["id"] for item in cli.json("failures", "mixed")["items"]] == failures
+    assert door.count("table GET", "status()", "item~") == 1, "rows of other states came too"
+    indexed = cli.json("items", "mixed", "--state", "Failed", "--state", "Held")["items"]
+    assert [(item["id"], item["error_code"]) for item in indexed] == [
+        ("i0300", "StacValidationFailed"), ("i0400", "StacValidationFailed"), ("i0600", "StacValidationFailed"),
+    ]  # fmt: skip
+    assert door.count("table GET", "status()", "item~") == 0, "the index was not used"
