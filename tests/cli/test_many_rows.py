@@ -130,3 +130,11 @@ def test_states_are_picked_out_by_the_storage_and_come_in_the_order_of_ids(
         ("i0300", "StacValidationFailed"), ("i0400", "StacValidationFailed"), ("i0600", "StacValidationFailed"),
     ]  # fmt: skip
     assert door.count("table GET", "status()", "item~") == 0, "the index was not used"
+
+
+def test_the_status_of_one_collection_reads_no_other(cli: Cli, door: Door, azurite: Azurite) -> None:
+    add(clients(azurite.connection_string()), "small", "a", "b")
+    found = cli.json("status", "-c", "small", "-c", "nowhere")["collections"]
+    assert {name: counts["items"]["Succeeded"] for name, counts in found.items()} == {"small": 2, "nowhere": 0}
+    assert door.count("table GET", "status", "'many'") == 0
+    assert "is not one GeoCatalog takes" in cli.run("status", "-c", "a/b#c").stderr
