@@ -88,6 +88,26 @@ def find_items(wanted: ItemFilter, app: Clients) -> Iterator[Mapping[str, Any]]:
     return filter(wanted.takes, rows)
 
 
+def find_keys(wanted: ItemFilter, app: Clients) -> Iterator[tuple[str, str]]:
+    """Reads collection and id of the items that a filter may take by their states and ids, and nothing else of them.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    """
+    states = {ItemStatus(state) for state in wanted.states}
+    for collection in wanted.collections or tuple(app.status.partitions()):
+        for item_id in _ids(collection, states, app):
+            if not wanted.ids or item_id in wanted.ids:
+                yield collection, item_id
+
+
+def _ids(collection: str, states: set[ItemStatus], app: Clients) -> Iterator[str]:
+    if _have_indexes(states):
+        return _indexed_ids(collection, states, app)
+    rows = app.status.query_prefix(collection, ITEM_PREFIX, select=["RowKey"], states=states)
+    return map(item_id_of, rows)
+
+
 def _rows(collection: str, wanted: ItemFilter, app: Clients) -> Iterator[Mapping[str, Any]]:
     states = {ItemStatus(state) for state in wanted.states}
     if not _have_indexes(states):

@@ -1,5 +1,10 @@
 """What commands read of a table with many rows: pages and columns that are needed, and no others."""
 
+import json
+import signal
+import subprocess
+import threading
+import zlib
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -8,11 +13,15 @@ import pytest
 
 from local.azurite import Azurite, start
 from shared.clients import Clients, build_clients
+from shared.json_codec import write_json
 from shared.provision import create_storage
 from shared.settings import read_settings
 from shared.status_rows import ItemRow, ItemStatus, to_entity
-from tests.cli.command import Cli
+from shared.status_store import index_entry
+from shared.table_transactions import Write
+from tests.cli.command import COMMAND, Cli, clean_environment
 from tests.cli.guarded_storage import guarded
+from tests.running_stack import small_item, wait_for
 
 GEOCATALOG = {"GEOCATALOG_URL": "http://127.0.0.1:1"}
 FAILED, HELD = ItemStatus.FAILED, ItemStatus.HELD
@@ -138,3 +147,66 @@ def test_the_status_of_one_collection_reads_no_other(cli: Cli, door: Door, azuri
     assert {name: counts["items"]["Succeeded"] for name, counts in found.items()} == {"small": 2, "nowhere": 0}
     assert door.count("table GET", "status", "'many'") == 0
     assert "is not one GeoCatalog takes" in cli.run("status", "-c", "a/b#c").stderr
+
+
+def failed_with_messages(app: Clients, collection: str, *item_ids: str) -> None:
+    """Writes rows of items that failed and keep their messages, 50 at once with their entries in the index."""
+    writes: list[Write] = []
+    for item_id in item_ids:
+        message = zlib.compress(write_json(small_item(collection, item_id)))
+        row = ItemRow(collection, item_id, FAILED, "items", app.now(), message=message)
+        writes += [("create", to_entity(row)), index_entry(FAILED, collection, item_id, None, None)]
+    for number in range(0, len(writes), 100):
+        app.status.transact(writes[number : number + 100])
+
+
+def test_a_replay_lists_keys_alone_and_sends_each_item_once(cli: Cli, door: Door, azurite: Azurite) -> None:
+    app = clients(azurite.connection_string())
+    ids = [f"r{number:03}" for number in range(250)]  # more than one portion
+    failed_with_messages(app, "replayed", *ids)
+    add(app, "replayed", "no-message", status=ItemStatus.CANCELED)
+    app.queues.client("items").clear_messages()
+    states = ("--state", "Failed", "--state", "Canceled")
+
+    found = cli.json("replay", "replayed", *states, "--dry-run", code=1)
+    assert [item["id"] for item in found["replayed"]] == ids
+    assert (found["without_message"], found["complete"]) == (["replayed/no-message"], True)
+    assert door.count("table GET", "status()", "item~", "$select=RowKey") == 1
+    assert cli.json("replay", "replayed", "--item", "r003", "--dry-run")["replayed"] == [found["replayed"][3]]
+    assert door.count("table GET", "RowKey='item~") == 1, "other items were read too"
+
+    assert cli.json("replay", "replayed", *states, code=1)["replayed"] == found["replayed"]
+    assert app.queues.client("items").get_queue_properties().approximate_message_count == len(ids)
+    assert {row["status"] for row in app.status.query_prefix("replayed", "item~r")} == {"Waiting"}
+
+
+@pytest.mark.usefixtures("heeds_interrupts")
+def test_an_interrupted_replay_says_how_many_were_replayed(azurite: Azurite) -> None:
+    app = clients(azurite.connection_string())
+    failed_with_messages(app, "halted", *(f"r{number:03}" for number in range(500)))
+    app.queues.client("items").clear_messages()
+    may_send = threading.Semaphore(20)
+
+    def grants(service: str, method: str, path: str) -> bool:
+        if (service, method) == ("queue", "POST") and path.startswith("/devstoreaccount1/items/"):
+            may_send.acquire()
+        return True
+
+    with guarded(azurite, grants) as connection:
+        settings = GEOCATALOG | {"INGEST_STORAGE": connection}
+        with subprocess.Popen(
+            [COMMAND, "replay", "halted", "--json"], env=clean_environment(settings),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            wait_for(lambda: waiting(app, "halted") >= 20, "the first of them")
+            process.send_signal(signal.SIGINT)
+            may_send.release(1000)  # those that are under way come to their end
+            out, err = process.communicate(timeout=60)
+    report = json.loads(out)
+    assert (process.returncode, report["complete"]) == (130, False), err
+    assert 20 <= len(report["replayed"]) == waiting(app, "halted") < 500
+    assert err == "geocatalog: Interrupted.\n"
+
+
+def waiting(app: Clients, collection: str) -> int:
+    return sum(1 for _ in app.status.query_prefix(collection, "item~", states=[ItemStatus.WAITING]))
