@@ -177,7 +177,7 @@ def _entry_steps(
     part: Part, live: list[Any], entries: list[dict[str, Any]], wanted: WantedCollection, catalog: GeoCatalog
 ) -> list[Step]:
     route, collection = _ROUTES[part], wanted.collection
-    there = {str(entry.get("id")): entry for entry in live}
+    there = {str(entry.get("id")): _without_nulls(entry) for entry in live}
     steps = []
     for entry in entries:
         key = str(entry["id"])
@@ -187,13 +187,22 @@ def _entry_steps(
             )
         elif not _covers(there[key], entry):
             write = _bound(catalog.put_configuration, collection, route, entry, key=key)
-            steps.append(Step(part, f"replace {key}", write, there[key], {**there[key], **entry}))
+            steps.append(Step(part, f"replace {key}", write, there[key], _after_put(part, there[key], entry)))
     delete = catalog.delete_configuration
     kept = {str(entry["id"]) for entry in entries}
     return steps + [
         Step(part, f"delete {key}", _bound(delete, collection, route, key))
         for key in _surplus(part, wanted, there.keys() - kept)
     ]
+
+
+def _after_put(part: Part, live: Mapping[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """Returns what stands there after a PUT: the entry alone, with the defaults that GeoCatalog shows."""
+    return {name: value for name, value in _DEFAULTS.get(part, {}).items() if name in live} | entry
+
+
+def _without_nulls(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if value is not None}
 
 
 def _queryable_steps(wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog) -> list[Step]:
@@ -224,6 +233,9 @@ def _surplus(part: Part, wanted: WantedCollection, keys: set[str]) -> list[str]:
 def _bound(call: Callable[..., None], *arguments: Any, **named: Any) -> Callable[[], None]:
     return lambda: call(*arguments, **named)
 
+
+# What GeoCatalog fills in where an entry does not say it (models.stac.config.tsp, RenderOption).
+_DEFAULTS: dict[Part, dict[str, Any]] = {Part.RENDER_OPTIONS: {"type": "raster-tile", "minZoom": 12}}
 
 # The routes under /configurations
 _ROUTES = {

@@ -12,8 +12,10 @@ import pytest
 
 from local.azurite import Azurite
 from shared.collection_shapes import Part
+from shared.collection_steps import Step, part_steps, read_part
+from shared.collection_wanted import wanted_collection
 from shared.images import MAX_THUMBNAIL_BYTES
-from shared.messages import MAX_BODY_BYTES, QueueName, decode_body
+from shared.messages import MAX_BODY_BYTES, CollectionMessage, QueueName, decode_body, parse_message
 from tests.data.configurations import MOSAICS, RENDER_OPTIONS, as_message, as_planetary_computer_files
 from tests.data.documents import collection, item
 from tests.properties.apps import take_all
@@ -82,6 +84,26 @@ def test_what_was_changed_by_hand_is_mended_and_nothing_else(desk: Desk, name: s
     here = f"/stac/collections/{name}"
     assert desk.catalog.writes() == [("PUT", here), ("PUT", f"{here}/configurations/tile-settings")]
     assert (desk.app.geocatalog.get_collection(name) or {})["title"] == "Scenes"
+
+
+def steps_of(desk: Desk, name: str, part: Part, **fields: Any) -> list[Step]:
+    """Give what a message would write, without writing it."""
+    definition = collection(name)
+    message = parse_message(CollectionMessage, {"definition": definition, **fields})
+    catalog = desk.app.geocatalog
+    return part_steps(part, wanted_collection(name, message, definition), read_part(part, name, catalog), catalog)
+
+
+def test_what_is_shown_of_a_replaced_option_is_what_then_stands_there(desk: Desk, name: str) -> None:
+    desk.apply({"definition": collection(name), "render_options": RENDER_OPTIONS[3:4]})
+    changed = {"name": RENDER_OPTIONS[3]["name"], "options": "assets=c"}
+
+    (step,) = steps_of(desk, name, Part.RENDER_OPTIONS, render_options=[changed])
+    desk.apply({"definition": collection(name), "render_options": [changed]})
+
+    (live,) = desk.app.geocatalog.get_configuration(name, "render-options") or []
+    assert step.after == live
+    assert set(step.before or {}) - set(step.after or {}) == {"conditions", "legend"}
 
 
 def test_a_changed_option_keeps_its_id(desk: Desk, name: str) -> None:
