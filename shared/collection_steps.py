@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.clock import parse_timestamp
 from shared.collection_checks import BUILT_IN_QUERYABLES
-from shared.collection_shapes import Part
+from shared.collection_shapes import SHAPES, Part, Schema
 from shared.collection_wanted import MANAGED_FIELDS, MANAGED_LINKS, WantedCollection
 from shared.cql import mended
 from shared.errors import BadContent, ErrorCode
@@ -185,7 +185,7 @@ def _entry_steps(
             steps.append(
                 Step(part, f"add {key}", _bound(catalog.post_configuration, collection, route, entry), None, entry)
             )
-        elif not _covers(there[key], entry):
+        elif not _covers(there[key], entry) or _has_more(SHAPES[part], there[key], entry, _DEFAULTS.get(part, {})):
             write = _bound(catalog.put_configuration, collection, route, entry, key=key)
             steps.append(Step(part, f"replace {key}", write, there[key], _after_put(part, there[key], entry)))
     delete = catalog.delete_configuration
@@ -292,6 +292,8 @@ _STEPS: dict[Part, Callable[[WantedCollection, Any, GeoCatalog], list[Step]]] = 
 
 # Comparing
 
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+
 
 def _covers(live: object, wanted: object) -> bool:
     """Tells whether what GeoCatalog has is what is wanted, besides defaults and nulls that it adds by itself."""
@@ -302,6 +304,26 @@ def _covers(live: object, wanted: object) -> bool:
     if isinstance(wanted, list):
         return isinstance(live, list) and len(live) == len(wanted) and all(map(_covers, live, wanted))
     return live == wanted
+
+
+def _has_more(schema: Schema, live: Any, wanted: Any, defaults: Mapping[str, Any]) -> bool:  # noqa: ANN401
+    """Tells whether GeoCatalog has what a file could say and this one does not, besides defaults and what is empty.
+
+    Args:
+        schema: what GeoCatalog takes there; keys that it does not name are the service's own.
+        live: what GeoCatalog has.
+        wanted: what is wanted, which `live` covers.
+        defaults: what GeoCatalog fills in.
+    """
+    if isinstance(live, list):
+        return any(_has_more(schema.get("items", {}), *pair, {}) for pair in zip(live, wanted, strict=True))
+    for name, inner in schema.get("properties", {}).items():
+        value, said = live.get(name), wanted.get(name)
+        if value in _EMPTY or (said is None and value == defaults.get(name)):
+            continue
+        if said is None or _has_more(inner, value, said, {}):
+            return True
+    return False
 
 
 def _normal(value: Any) -> Any:  # noqa: ANN401 - JSON is any value

@@ -106,6 +106,37 @@ def test_what_is_shown_of_a_replaced_option_is_what_then_stands_there(desk: Desk
     assert set(step.before or {}) - set(step.after or {}) == {"conditions", "legend"}
 
 
+@pytest.mark.parametrize(
+    ("route", "entry", "added"),
+    [
+        ("render-options", RENDER_OPTIONS[1], {"conditions": [{"property": "a", "value": 1}]}),
+        ("render-options", RENDER_OPTIONS[2], {"legend": {"type": "continuous", "trimStart": 2}}),
+        ("render-options", {"name": "Plain", "options": "assets=a"}, {"minZoom": 5}),
+        ("mosaics", MOSAICS[0], {"description": "By hand"}),
+    ],
+    ids=["a key", "a key within", "another than the default", "a mosaic's"],
+)
+def test_what_geocatalog_alone_has_of_an_entry_goes(
+    desk: Desk, name: str, route: str, entry: dict[str, Any], added: dict[str, Any]
+) -> None:
+    part = Part(route.replace("-", "_"))
+    message = {"definition": collection(name), part: [entry]}
+    desk.apply(message)
+    (before,) = desk.app.geocatalog.get_configuration(name, route) or []
+    desk.app.geocatalog.put_configuration(name, route, before | added, key=before["id"])
+    desk.catalog.reset()
+    (step,) = steps_of(desk, name, part, **{part: [entry]})
+
+    desk.apply(message)
+
+    assert desk.app.geocatalog.get_configuration(name, route) == [before]
+    assert {key for key, value in (step.after or {}).items() if value != before[key]} == set()
+    here = f"/stac/collections/{name}/configurations/{route}/{before['id']}"
+    assert desk.catalog.writes() == [("PUT", here)]
+    desk.apply(message)
+    assert desk.catalog.writes() == [("PUT", here)]
+
+
 def test_a_changed_option_keeps_its_id(desk: Desk, name: str) -> None:
     desk.apply(as_message(name))
     before = desk.ids(name, "render-options")
