@@ -151,14 +151,17 @@ def _thumbnail_steps(wanted: WantedCollection, live: Image | None, catalog: GeoC
 
 
 def _tile_steps(wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog) -> list[Step]:
-    settings = wanted.tile_settings or {}
-    if _covers(live, settings):
+    """Compares what is named of the tile settings; the PUT takes all of them, so the others go along as they are."""
+    named = wanted.tile_settings or {}
+    if _covers(live, named):
         return []
+    before = _without_nulls(live)
+    settings = {**_DEFAULTS[Part.TILE_SETTINGS], **before, **named}
     return [
         Step(
             Part.TILE_SETTINGS, "set the tile settings",
             lambda: catalog.put_configuration(wanted.collection, _ROUTES[Part.TILE_SETTINGS], settings),
-            live or None, {**live, **settings},
+            before or None, settings,
         )
     ]  # fmt: skip
 
@@ -234,8 +237,13 @@ def _bound(call: Callable[..., None], *arguments: Any, **named: Any) -> Callable
     return lambda: call(*arguments, **named)
 
 
-# What GeoCatalog fills in where an entry does not say it (models.stac.config.tsp, RenderOption).
-_DEFAULTS: dict[Part, dict[str, Any]] = {Part.RENDER_OPTIONS: {"type": "raster-tile", "minZoom": 12}}
+# What stands where nothing is said. Of render options GeoCatalog fills it in (models.stac.config.tsp, RenderOption).
+# Tile settings need both (2026-04-15: minZoom and maxItemsPerTile are required); these are what the service showed for
+# a collection that was set up by hand.
+_DEFAULTS: dict[Part, dict[str, Any]] = {
+    Part.TILE_SETTINGS: {"minZoom": 6, "maxItemsPerTile": 35},
+    Part.RENDER_OPTIONS: {"type": "raster-tile", "minZoom": 12},
+}
 
 # The routes under /configurations
 _ROUTES = {

@@ -16,7 +16,7 @@ from shared.collection_steps import Step, part_steps, read_part
 from shared.collection_wanted import wanted_collection
 from shared.images import MAX_THUMBNAIL_BYTES
 from shared.messages import MAX_BODY_BYTES, CollectionMessage, QueueName, decode_body, parse_message
-from tests.data.configurations import MOSAICS, RENDER_OPTIONS, as_message, as_planetary_computer_files
+from tests.data.configurations import LOCATION, MOSAICS, RENDER_OPTIONS, as_message, as_planetary_computer_files
 from tests.data.documents import collection, item
 from tests.properties.apps import take_all
 from tests.properties.catalog import Catalog
@@ -135,6 +135,20 @@ def test_what_geocatalog_alone_has_of_an_entry_goes(
     assert desk.catalog.writes() == [("PUT", here)]
     desk.apply(message)
     assert desk.catalog.writes() == [("PUT", here)]
+
+
+def test_tile_settings_that_are_not_named_stay(desk: Desk, name: str) -> None:
+    there = {"minZoom": 7, "maxItemsPerTile": 20, "defaultLocation": LOCATION}
+    desk.apply({"definition": collection(name), "tile_settings": there})
+    (step,) = steps_of(desk, name, Part.TILE_SETTINGS, tile_settings={"min_zoom": 8})
+
+    desk.apply({"definition": collection(name), "tile_settings": {"min_zoom": 8}})
+
+    assert desk.app.geocatalog.get_configuration(name, "tile-settings") == {**there, "minZoom": 8} == step.after
+    desk.catalog.reset()
+    for named in ({}, {"min_zoom": 8}, {"max_items_per_tile": 20}, {"default_location": LOCATION}):
+        desk.apply({"definition": collection(name), "tile_settings": named})
+    assert desk.catalog.writes() == []
 
 
 def test_a_changed_option_keeps_its_id(desk: Desk, name: str) -> None:
