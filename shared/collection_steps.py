@@ -23,6 +23,8 @@ from shared.json_codec import canonical_json, write_json
 
 # A part as GeoCatalog has it: JSON, or the image.
 Live = Any
+# By name of the queryable, what GeoCatalog does not show of it: `data_type` and `create_index`.
+Unshown = dict[str, dict[str, Any]]
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:")
 
 
@@ -57,6 +59,7 @@ def part_steps(
     catalog: GeoCatalog,
     *,
     fingerprint: str = "",
+    sent: Unshown | None = None,
 ) -> list[Step]:
     """Works out the writes that a part needs.
 
@@ -66,9 +69,13 @@ def part_steps(
         live: the part as `read_part` gave it.
         catalog: where the writes go, once they are made.
         fingerprint: of the last time the part was applied, as `fingerprint_of` gave it then.
+        sent: what was sent of queryables that GeoCatalog does not show, which the writes keep up; None where that is
+            not known.
     """
     if _target(part, wanted) is None or (fingerprint and fingerprint == fingerprint_of(part, wanted, live)):
         return []
+    if part is Part.QUERYABLES:
+        return _queryable_steps(wanted, live, catalog, sent)
     return _STEPS[part](wanted, live, catalog)
 
 
@@ -208,24 +215,47 @@ def _without_nulls(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if value is not None}
 
 
-def _queryable_steps(wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog) -> list[Step]:
+def _queryable_steps(
+    wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog, sent: Unshown | None
+) -> list[Step]:
+    """Compares queryables by their definitions, and by what was sent before of what GeoCatalog does not show."""
     collection, part = wanted.collection, Part.QUERYABLES
     queryables = wanted.queryables or []
     steps = []
     for queryable in queryables:
         name, definition = str(queryable["name"]), queryable["definition"]
         if name not in live:
-            steps.append(
-                Step(part, f"add {name}", _bound(catalog.post_queryables, collection, [queryable]), None, definition)
-            )
-        elif not _covers(live[name], definition):
-            write = _bound(catalog.put_queryable, collection, queryable)
-            steps.append(Step(part, f"replace {name}", write, live[name], definition))
+            write = _noted(_bound(catalog.post_queryables, collection, [queryable]), queryable, sent)
+            steps.append(Step(part, f"add {name}", write, None, definition))
+            continue
+        before = (sent or {}).get(name, {})
+        named = _unshown(queryable)
+        is_as_sent = sent is None or {**_UNSHOWN, **before, **named} == {**_UNSHOWN, **before}
+        if not is_as_sent or not _covers(live[name], definition):
+            body = {**before, **queryable}
+            write = _noted(_bound(catalog.put_queryable, collection, body), body, sent)
+            after = {**definition, **_unshown(body)}
+            steps.append(Step(part, f"replace {name}", write, {**live[name], **before}, after))
     kept = BUILT_IN_QUERYABLES | {str(queryable["name"]) for queryable in queryables}
     return steps + [
         Step(part, f"delete {name}", _bound(catalog.delete_queryable, collection, name))
         for name in _surplus(part, wanted, live.keys() - kept)
     ]
+
+
+def _unshown(queryable: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: queryable[key] for key in _UNSHOWN if key in queryable}
+
+
+def _noted(write: Callable[[], None], queryable: Mapping[str, Any], sent: Unshown | None) -> Callable[[], None]:
+    """Returns a write that notes what it sent, once it is done."""
+
+    def write_and_note() -> None:
+        write()
+        if sent is not None:
+            sent[str(queryable["name"])] = _unshown(queryable)
+
+    return write_and_note
 
 
 def _surplus(part: Part, wanted: WantedCollection, keys: set[str]) -> list[str]:
@@ -244,6 +274,9 @@ _DEFAULTS: dict[Part, dict[str, Any]] = {
     Part.TILE_SETTINGS: {"minZoom": 6, "maxItemsPerTile": 35},
     Part.RENDER_OPTIONS: {"type": "raster-tile", "minZoom": 12},
 }
+
+# What GeoCatalog does not show of a queryable, with its defaults.
+_UNSHOWN: dict[str, Any] = {"data_type": "string", "create_index": False}
 
 # The routes under /configurations
 _ROUTES = {
@@ -294,7 +327,6 @@ _STEPS: dict[Part, Callable[[WantedCollection, Any, GeoCatalog], list[Step]]] = 
     Part.TILE_SETTINGS: _tile_steps,
     Part.RENDER_OPTIONS: _render_option_steps,
     Part.MOSAICS: _mosaic_steps,
-    Part.QUERYABLES: _queryable_steps,
 }
 
 

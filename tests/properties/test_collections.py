@@ -151,6 +151,28 @@ def test_tile_settings_that_are_not_named_stay(desk: Desk, name: str) -> None:
     assert desk.catalog.writes() == []
 
 
+def test_what_geocatalog_does_not_show_of_a_queryable_is_sent_when_it_changes(desk: Desk, name: str) -> None:
+    def wanted(**fields: Any) -> dict[str, Any]:
+        cloud = {"name": "eo:cloud_cover", "definition": {"type": "number"}, **fields}
+        return {"definition": collection(name), "queryables": [{"name": "a", "definition": {}, "data_typ": 1}, cloud]}
+
+    path = f"/stac/collections/{name}/queryables/eo:cloud_cover"
+    desk.apply(wanted(data_type="number"))
+    for fields, writes in (
+        ({"data_type": "number"}, []),
+        ({"data_type": "number", "create_index": True}, [("PUT", path)]),
+        ({"create_index": True}, []),
+        ({}, []),
+        ({"create_index": False}, [("PUT", path)]),
+        ({"data_type": "number"}, []),
+    ):
+        desk.catalog.reset()
+        desk.apply(wanted(**fields))
+        assert desk.catalog.writes() == writes, fields
+    row = desk.row(name)
+    assert json.loads(row["sent_queryables"]) == {"eo:cloud_cover": {"data_type": "number", "create_index": False}}
+
+
 def test_a_changed_option_keeps_its_id(desk: Desk, name: str) -> None:
     desk.apply(as_message(name))
     before = desk.ids(name, "render-options")
