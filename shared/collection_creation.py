@@ -33,7 +33,7 @@ def create_collection(wanted: WantedCollection, message: CollectionMessage, app:
         why = _why_not_created(operation_id, row, app)
         return _refuse_definition(wanted, message, why, app) if why else False
     # Written first: whatever becomes of the call, what was known of an earlier collection counts no more.
-    fresh = {"created_at": app.now(), "fingerprints": "{}", "done": "{}"}
+    fresh = {"created_at": app.now(), "fingerprints": "{}", "done": "{}", "sent_queryables": "{}"}
     app.status.merge_collection(wanted.collection, fresh)
     try:
         made = app.geocatalog.post_collection(wanted.definition or {})

@@ -9,7 +9,7 @@ from shared.clients import Clients
 from shared.collection_creation import definition_digest
 from shared.collection_records import MAX_DETAIL, PartRecord, part_record, record
 from shared.collection_shapes import Part
-from shared.collection_steps import Step, fingerprint_of, part_steps, read_part
+from shared.collection_steps import Step, Unshown, fingerprint_of, part_steps, read_part
 from shared.collection_wanted import WantedCollection
 from shared.errors import BadContent, IngestionError, Unavailable
 from shared.images import read_thumbnail
@@ -39,6 +39,7 @@ def apply_parts(wanted: WantedCollection, message: CollectionMessage, app: Clien
         fingerprints=json.loads(row.get("fingerprints") or "{}"),
         done=json.loads(row.get("done") or "{}"),
         created_as=str(row.get("created_as") or ""),
+        sent_queryables=json.loads(row.get("sent_queryables") or "{}"),
     )
     wanted, refused, unavailable = _with_image(wanted, message, app)
     try:
@@ -82,6 +83,7 @@ class _Work:
         fingerprints: of each part when it was last applied, as they stand in the row.
         done: what runs of this message have done so far, by part, as it stands in the row.
         created_as: digest of the definition the collection was created with.
+        sent_queryables: what was sent of queryables that GeoCatalog does not show, as it stands in the row.
     """
 
     app: Clients
@@ -89,6 +91,7 @@ class _Work:
     fingerprints: dict[str, str]
     done: dict[str, list[str]]
     created_as: str
+    sent_queryables: Unshown
 
 
 def _apply_part(part: Part, wanted: WantedCollection, refused: list[str], work: _Work) -> PartRecord:
@@ -104,7 +107,8 @@ def _apply_part(part: Part, wanted: WantedCollection, refused: list[str], work: 
             and work.created_as == definition_digest(wanted)
         )
         fingerprint = work.fingerprints.get(part.value, "")
-        steps = [] if is_new else part_steps(part, wanted, live, catalog, fingerprint=fingerprint)
+        sent = work.sent_queryables
+        steps = [] if is_new else part_steps(part, wanted, live, catalog, fingerprint=fingerprint, sent=sent)
         try:
             refused += _make(steps, work.done.setdefault(part.value, []), work)
         except (IngestionError, _OutOfTime):
@@ -138,6 +142,8 @@ def _remember(part: Part, wanted: WantedCollection, work: _Work, *, is_whole: bo
         shown = read_part(part, collection, app.geocatalog)
         work.fingerprints[part.value] = fingerprint_of(part, wanted, shown)
     columns = {"fingerprints": json.dumps(work.fingerprints), "done": json.dumps(_shortened(work.done))}
+    if part is Part.QUERYABLES:
+        columns["sent_queryables"] = json.dumps(work.sent_queryables)
     app.status.merge_collection(collection, columns)
 
 

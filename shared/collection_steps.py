@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.clock import parse_timestamp
 from shared.collection_checks import BUILT_IN_QUERYABLES
-from shared.collection_shapes import Part
+from shared.collection_shapes import SHAPES, Part, Schema
 from shared.collection_wanted import MANAGED_FIELDS, MANAGED_LINKS, WantedCollection
 from shared.cql import mended
 from shared.errors import BadContent, ErrorCode
@@ -23,6 +23,8 @@ from shared.json_codec import canonical_json, write_json
 
 # A part as GeoCatalog has it: JSON, or the image.
 Live = Any
+# By name of the queryable, what GeoCatalog does not show of it: `data_type` and `create_index`.
+Unshown = dict[str, dict[str, Any]]
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:")
 
 
@@ -57,6 +59,7 @@ def part_steps(
     catalog: GeoCatalog,
     *,
     fingerprint: str = "",
+    sent: Unshown | None = None,
 ) -> list[Step]:
     """Works out the writes that a part needs.
 
@@ -66,9 +69,13 @@ def part_steps(
         live: the part as `read_part` gave it.
         catalog: where the writes go, once they are made.
         fingerprint: of the last time the part was applied, as `fingerprint_of` gave it then.
+        sent: what was sent of queryables that GeoCatalog does not show, which the writes keep up; None where that is
+            not known.
     """
     if _target(part, wanted) is None or (fingerprint and fingerprint == fingerprint_of(part, wanted, live)):
         return []
+    if part is Part.QUERYABLES:
+        return _queryable_steps(wanted, live, catalog, sent)
     return _STEPS[part](wanted, live, catalog)
 
 
@@ -151,14 +158,17 @@ def _thumbnail_steps(wanted: WantedCollection, live: Image | None, catalog: GeoC
 
 
 def _tile_steps(wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog) -> list[Step]:
-    settings = wanted.tile_settings or {}
-    if _covers(live, settings):
+    """Compares what is named of the tile settings; the PUT takes all of them, so the others go along as they are."""
+    named = wanted.tile_settings or {}
+    if _covers(live, named):
         return []
+    before = _without_nulls(live)
+    settings = {**_DEFAULTS[Part.TILE_SETTINGS], **before, **named}
     return [
         Step(
             Part.TILE_SETTINGS, "set the tile settings",
             lambda: catalog.put_configuration(wanted.collection, _ROUTES[Part.TILE_SETTINGS], settings),
-            live or None, {**live, **settings},
+            before or None, settings,
         )
     ]  # fmt: skip
 
@@ -177,7 +187,7 @@ def _entry_steps(
     part: Part, live: list[Any], entries: list[dict[str, Any]], wanted: WantedCollection, catalog: GeoCatalog
 ) -> list[Step]:
     route, collection = _ROUTES[part], wanted.collection
-    there = {str(entry.get("id")): entry for entry in live}
+    there = {str(entry.get("id")): _without_nulls(entry) for entry in live}
     steps = []
     for entry in entries:
         key = str(entry["id"])
@@ -185,9 +195,9 @@ def _entry_steps(
             steps.append(
                 Step(part, f"add {key}", _bound(catalog.post_configuration, collection, route, entry), None, entry)
             )
-        elif not _covers(there[key], entry):
+        elif not _covers(there[key], entry) or _has_more(SHAPES[part], there[key], entry, _DEFAULTS.get(part, {})):
             write = _bound(catalog.put_configuration, collection, route, entry, key=key)
-            steps.append(Step(part, f"replace {key}", write, there[key], {**there[key], **entry}))
+            steps.append(Step(part, f"replace {key}", write, there[key], _after_put(part, there[key], entry)))
     delete = catalog.delete_configuration
     kept = {str(entry["id"]) for entry in entries}
     return steps + [
@@ -196,24 +206,56 @@ def _entry_steps(
     ]
 
 
-def _queryable_steps(wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog) -> list[Step]:
+def _after_put(part: Part, live: Mapping[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """Returns what stands there after a PUT: the entry alone, with the defaults that GeoCatalog shows."""
+    return {name: value for name, value in _DEFAULTS.get(part, {}).items() if name in live} | entry
+
+
+def _without_nulls(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if value is not None}
+
+
+def _queryable_steps(
+    wanted: WantedCollection, live: Mapping[str, Any], catalog: GeoCatalog, sent: Unshown | None
+) -> list[Step]:
+    """Compares queryables by their definitions, and by what was sent before of what GeoCatalog does not show."""
     collection, part = wanted.collection, Part.QUERYABLES
     queryables = wanted.queryables or []
     steps = []
     for queryable in queryables:
         name, definition = str(queryable["name"]), queryable["definition"]
         if name not in live:
-            steps.append(
-                Step(part, f"add {name}", _bound(catalog.post_queryables, collection, [queryable]), None, definition)
-            )
-        elif not _covers(live[name], definition):
-            write = _bound(catalog.put_queryable, collection, queryable)
-            steps.append(Step(part, f"replace {name}", write, live[name], definition))
+            write = _noted(_bound(catalog.post_queryables, collection, [queryable]), queryable, sent)
+            steps.append(Step(part, f"add {name}", write, None, definition))
+            continue
+        before = (sent or {}).get(name, {})
+        named = _unshown(queryable)
+        is_as_sent = sent is None or {**_UNSHOWN, **before, **named} == {**_UNSHOWN, **before}
+        if not is_as_sent or not _covers(live[name], definition):
+            body = {**before, **queryable}
+            write = _noted(_bound(catalog.put_queryable, collection, body), body, sent)
+            after = {**definition, **_unshown(body)}
+            steps.append(Step(part, f"replace {name}", write, {**live[name], **before}, after))
     kept = BUILT_IN_QUERYABLES | {str(queryable["name"]) for queryable in queryables}
     return steps + [
         Step(part, f"delete {name}", _bound(catalog.delete_queryable, collection, name))
         for name in _surplus(part, wanted, live.keys() - kept)
     ]
+
+
+def _unshown(queryable: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: queryable[key] for key in _UNSHOWN if key in queryable}
+
+
+def _noted(write: Callable[[], None], queryable: Mapping[str, Any], sent: Unshown | None) -> Callable[[], None]:
+    """Returns a write that notes what it sent, once it is done."""
+
+    def write_and_note() -> None:
+        write()
+        if sent is not None:
+            sent[str(queryable["name"])] = _unshown(queryable)
+
+    return write_and_note
 
 
 def _surplus(part: Part, wanted: WantedCollection, keys: set[str]) -> list[str]:
@@ -224,6 +266,17 @@ def _surplus(part: Part, wanted: WantedCollection, keys: set[str]) -> list[str]:
 def _bound(call: Callable[..., None], *arguments: Any, **named: Any) -> Callable[[], None]:
     return lambda: call(*arguments, **named)
 
+
+# What stands where nothing is said. Of render options GeoCatalog fills it in (models.stac.config.tsp, RenderOption).
+# Tile settings need both (2026-04-15: minZoom and maxItemsPerTile are required); these are what the service showed for
+# a collection that was set up by hand.
+_DEFAULTS: dict[Part, dict[str, Any]] = {
+    Part.TILE_SETTINGS: {"minZoom": 6, "maxItemsPerTile": 35},
+    Part.RENDER_OPTIONS: {"type": "raster-tile", "minZoom": 12},
+}
+
+# What GeoCatalog does not show of a queryable, with its defaults.
+_UNSHOWN: dict[str, Any] = {"data_type": "string", "create_index": False}
 
 # The routes under /configurations
 _ROUTES = {
@@ -274,11 +327,12 @@ _STEPS: dict[Part, Callable[[WantedCollection, Any, GeoCatalog], list[Step]]] = 
     Part.TILE_SETTINGS: _tile_steps,
     Part.RENDER_OPTIONS: _render_option_steps,
     Part.MOSAICS: _mosaic_steps,
-    Part.QUERYABLES: _queryable_steps,
 }
 
 
 # Comparing
+
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 def _covers(live: object, wanted: object) -> bool:
@@ -290,6 +344,26 @@ def _covers(live: object, wanted: object) -> bool:
     if isinstance(wanted, list):
         return isinstance(live, list) and len(live) == len(wanted) and all(map(_covers, live, wanted))
     return live == wanted
+
+
+def _has_more(schema: Schema, live: Any, wanted: Any, defaults: Mapping[str, Any]) -> bool:  # noqa: ANN401
+    """Tells whether GeoCatalog has what a file could say and this one does not, besides defaults and what is empty.
+
+    Args:
+        schema: what GeoCatalog takes there; keys that it does not name are the service's own.
+        live: what GeoCatalog has.
+        wanted: what is wanted, which `live` covers.
+        defaults: what GeoCatalog fills in.
+    """
+    if isinstance(live, list):
+        return any(_has_more(schema.get("items", {}), *pair, {}) for pair in zip(live, wanted, strict=True))
+    for name, inner in schema.get("properties", {}).items():
+        value, said = live.get(name), wanted.get(name)
+        if value in _EMPTY or (said is None and value == defaults.get(name)):
+            continue
+        if said is None or _has_more(inner, value, said, {}):
+            return True
+    return False
 
 
 def _normal(value: Any) -> Any:  # noqa: ANN401 - JSON is any value

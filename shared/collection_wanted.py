@@ -19,10 +19,6 @@ MANAGED_FIELDS = frozenset({"msft:_created", "msft:_updated"})
 # What a collection of the open Planetary Computer has and GeoCatalog does not take (the tutorial removes them).
 _PLANETARY_COMPUTER_FIELDS = frozenset({"msft:storage_account", "msft:container"})
 
-# Tile settings need both (2026-04-15: minZoom and maxItemsPerTile are required); these are what the service showed for
-# a collection that was set up by hand.
-_DEFAULT_TILE_SETTINGS = {"minZoom": 6, "maxItemsPerTile": 35}
-
 _NAMED = {Part.RENDER_OPTIONS: (MAX_RENDER_OPTION_NAME, "option"), Part.MOSAICS: (MAX_MOSAIC_NAME, "mosaic")}
 # Where the Planetary Computer's mosaic info has them: in its config.json, and in the answer of its data API.
 _SHOWN = {
@@ -44,7 +40,7 @@ class WantedCollection:
         image: the thumbnail, once it has been read.
         render_options: render options in the service's shape.
         mosaics: mosaics in the service's shape.
-        tile_settings: tile settings in the service's shape.
+        tile_settings: those of the tile settings that are named, in the service's shape.
         queryables: queryables in the service's shape.
         partition_type: partition type in the service's shape.
         prune: whether to delete what GeoCatalog has and this has not.
@@ -172,8 +168,6 @@ def _with_object(
     wanted: WantedCollection, part: Part, value: Mapping[str, Any], *, place: str | None = None
 ) -> WantedCollection:
     shaped, refused = checked_object(part, place or part.value, value)
-    if part is Part.TILE_SETTINGS:
-        shaped = {**_DEFAULT_TILE_SETTINGS, **shaped}
     return _with_part(wanted, part, None if refused else shaped, refused)
 
 

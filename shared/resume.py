@@ -33,7 +33,8 @@ def resume_held(app: Clients, *, collection: str | None = None, codes: Container
     return sum(
         resume_item(name, str(entry["RowKey"]).removeprefix(HELD_PREFIX), app)
         for name in collections
-        for entry in app.status.query_prefix(name, HELD_PREFIX, select=["RowKey", "error_code"])
+        # All of them first: what is sent again may be held again meanwhile, and is not to be sent twice.
+        for entry in list(app.status.query_prefix(name, HELD_PREFIX, select=["RowKey", "error_code"]))
         if codes is None or entry.get("error_code") in codes
     )
 

@@ -2,8 +2,9 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from azure.core import MatchConditions
@@ -173,34 +174,51 @@ class StatusStore:
 
     # What the parts above are made of
 
-    def read(self, collection: str, row_key: str) -> Mapping[str, Any] | None:
-        """Reads one row; None where there is none."""
+    def read(self, collection: str, row_key: str, *, select: Sequence[str] | None = None) -> Mapping[str, Any] | None:
+        """Reads one row, or some columns of it; None where there is none."""
+        columns = list(select) if select else None
         try:
-            return self._table.run(lambda client: client.get_entity(collection, row_key))
+            return self._table.run(lambda client: client.get_entity(collection, row_key, select=columns))
         except ResourceNotFoundError:
             return None
 
     def query_prefix(
-        self, collection: str, prefix: str, *, select: Sequence[str] | None = None
+        self, collection: str, prefix: str, *, select: Sequence[str] | None = None, states: Iterable[ItemStatus] = ()
     ) -> Iterator[Mapping[str, Any]]:
-        """Reads the rows of a collection whose keys start with `prefix`, which ends in `~`."""
-        parameters = {"pk": collection, "low": prefix, "high": prefix[:-1] + chr(ord(prefix[-1]) + 1)}
-        condition = "PartitionKey eq @pk and RowKey ge @low and RowKey lt @high"
-        call: Callable[[TableClient], list[Mapping[str, Any]]] = lambda client: list(  # noqa: E731
-            client.query_entities(condition, parameters=parameters, select=list(select) if select else None)
-        )
-        return iter(self._table.run(call))
+        """Reads the rows of a collection whose keys start with `prefix`, which ends in `~`, a page at a time.
+
+        Each page is asked for when its first row is; whoever stops early reads no more of them.
+
+        Args:
+            collection: id of the collection.
+            prefix: start of the keys.
+            select: the columns to read; None for all.
+            states: only rows of items in these states, which the service picks out; empty for all.
+        """
+        values = {f"state{number}": state.value for number, state in enumerate(sorted(states))}
+        condition = " or ".join(f"status eq @{name}" for name in values)
+        return self._query_range(collection, prefix, condition and f"( {condition} )", values, select=select)
 
     def finished_before(self, collection: str, prefix: str, moment: dt.datetime) -> Iterator[Mapping[str, Any]]:
         """Reads the rows of a collection, of keys that start with `prefix`, that were finished before a moment."""
-        parameters = {"pk": collection, "low": prefix, "high": prefix[:-1] + chr(ord(prefix[-1]) + 1), "at": moment}
-        condition = "PartitionKey eq @pk and RowKey ge @low and RowKey lt @high and finished_at lt @at"
-        found = self._table.run(
-            lambda client: client.query_entities(
-                condition, parameters=parameters, select=["PartitionKey", "RowKey", "status"]
-            )
-        )
-        return iter(found)
+        columns = ["PartitionKey", "RowKey", "status"]
+        return self._query_range(collection, prefix, "finished_at lt @at", {"at": moment}, select=columns)
+
+    def _query_range(
+        self, collection: str, prefix: str, condition: str = "", values: Mapping[str, Any] | None = None,
+        *, select: Sequence[str] | None = None,
+    ) -> Iterator[Mapping[str, Any]]:  # fmt: skip
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        parameters = {"pk": collection, "low": prefix, "high": end, **(values or {})}
+        query = "PartitionKey eq @pk and RowKey ge @low and RowKey lt @high" + (condition and f" and {condition}")
+        columns = list(select) if select else None
+        after: Any = None
+        while True:
+            call = partial(_page, query=query, parameters=parameters, select=columns, after=after)
+            rows, after = self._table.run(call)
+            yield from rows
+            if not after:
+                return
 
     def transact(self, writes: Sequence[Write]) -> Sequence[Mapping[str, Any]]:
         """Writes up to 100 rows of one collection, all or none.
@@ -217,6 +235,19 @@ class StatusStore:
             if error.status_code in _CONFLICTS:
                 raise Conflict from error
             raise
+
+
+def _page(
+    client: TableClient,
+    *,
+    query: str,
+    parameters: Mapping[str, Any],
+    select: list[str] | None,
+    after: Any,  # noqa: ANN401
+) -> tuple[list[Mapping[str, Any]], Any]:
+    """Returns the next page of a query, which may be empty, and what leads to the one after it; None on the last."""
+    pages = client.query_entities(query, parameters=dict(parameters), select=select).by_page(after)
+    return list(next(pages)), pages.continuation_token  # type: ignore[attr-defined]
 
 
 def _conditional(

@@ -119,11 +119,13 @@ def _image(thumbnail: Thumbnail) -> Image:
 
 def _steps(wanted: WantedCollection, app: Clients, *, exists: bool) -> Iterator[Step]:
     row = app.status.get_collection(wanted.collection) if exists and has_storage() else {}
+    # Without the row nothing is known of what GeoCatalog does not show.
+    sent = json.loads(row.get("sent_queryables") or "{}") if row else None
     fingerprints: dict[str, str] = json.loads(row.get("fingerprints") or "{}")
     for part in Part:
         live = read_part(part, wanted.collection, app.geocatalog) if exists else NOTHING[part]
         fingerprint = fingerprints.get(part.value, "")
-        for step in part_steps(part, wanted, live, app.geocatalog, fingerprint=fingerprint):
+        for step in part_steps(part, wanted, live, app.geocatalog, fingerprint=fingerprint, sent=sent):
             is_creation = part is Part.DEFINITION and not exists
             yield replace(step, what="create the collection", before=None) if is_creation else step
 

@@ -59,7 +59,11 @@ class Overview:
 
 
 def read_overview(
-    app: Clients, *, collections: Iterable[str] | None = None, correlation_id: str | None = None
+    app: Clients,
+    *,
+    collections: Iterable[str] | None = None,
+    correlation_id: str | None = None,
+    counts_elsewhere: bool = True,
 ) -> Overview:
     """Counts everything.
 
@@ -67,6 +71,7 @@ def read_overview(
         app: the clients.
         collections: ids of the collections to count; None for all.
         correlation_id: counts only what carries this mark; None for all.
+        counts_elsewhere: whether to count the items of the other collections too, for `elsewhere`.
 
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
@@ -76,7 +81,7 @@ def read_overview(
     elsewhere: Counter[str] = Counter()
     # The queues first: what leaves them while the rows are read is then seen in both, not in neither.
     queues = queue_depths(app)
-    for name in app.status.partitions():
+    for name in app.status.partitions() if counts_elsewhere or not named else sorted(named):
         counts = CollectionCounts()
         is_wanted = name in named or not named
         is_there = _count(name, counts, app, correlation_id if is_wanted else _NOTHING, elsewhere)
@@ -101,17 +106,20 @@ def queue_depths(app: Clients) -> dict[str, int]:
     return depths
 
 
-def current_items(collection: str, app: Clients, *, select: Iterable[str] | None = None) -> Iterator[Mapping[str, Any]]:
+def current_items(
+    collection: str, app: Clients, *, select: Iterable[str] | None = None, states: Iterable[ItemStatus] = ()
+) -> Iterator[Mapping[str, Any]]:
     """Reads the rows of a collection's items, without those of an earlier collection of this id.
 
     Args:
         collection: id of the collection.
         app: the clients.
         select: the columns to read; None for all.
+        states: only those in these states; empty for all.
     """
     born = collection_born(app.status.get_collection(collection))
     columns = sorted({*select, "PartitionKey", "RowKey", *ITEM_MOMENTS}) if select is not None else None
-    for entity in app.status.query_prefix(collection, ITEM_PREFIX, select=columns):
+    for entity in app.status.query_prefix(collection, ITEM_PREFIX, select=columns, states=states):
         if is_current(entity, born):
             yield entity
 

@@ -1,6 +1,7 @@
 """Reads the rows of items, and writes them for people and programs."""
 
 import datetime as dt
+import heapq
 import itertools
 import json
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from cli.rows.counts import current_items
 from shared.clients import Clients
-from shared.status_rows import INDEXES, ITEM_PREFIX, ItemStatus, collection_born, is_current
+from shared.status_rows import INDEXES, ITEM_MOMENTS, ITEM_PREFIX, ItemStatus, collection_born, is_current
 
 # Columns for people and programs; the others are the app's own bookkeeping, or the message itself.
 COLUMNS = (
@@ -28,6 +29,8 @@ COLUMNS = (
     "datetime",
     "bbox",
 )
+# With them, what a filter looks at.
+_READ = tuple(sorted({"PartitionKey", "RowKey", *COLUMNS, *ITEM_MOMENTS}))
 
 
 @dataclass(frozen=True)
@@ -85,20 +88,51 @@ def find_items(wanted: ItemFilter, app: Clients) -> Iterator[Mapping[str, Any]]:
     return filter(wanted.takes, rows)
 
 
+def find_keys(wanted: ItemFilter, app: Clients) -> Iterator[tuple[str, str]]:
+    """Reads collection and id of the items that a filter may take by their states and ids, and nothing else of them.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    """
+    states = {ItemStatus(state) for state in wanted.states}
+    for collection in wanted.collections or tuple(app.status.partitions()):
+        for item_id in _ids(collection, states, app):
+            if not wanted.ids or item_id in wanted.ids:
+                yield collection, item_id
+
+
+def _ids(collection: str, states: set[ItemStatus], app: Clients) -> Iterator[str]:
+    if _have_indexes(states):
+        return _indexed_ids(collection, states, app)
+    rows = app.status.query_prefix(collection, ITEM_PREFIX, select=["RowKey"], states=states)
+    return map(item_id_of, rows)
+
+
 def _rows(collection: str, wanted: ItemFilter, app: Clients) -> Iterator[Mapping[str, Any]]:
     states = {ItemStatus(state) for state in wanted.states}
-    if not states or not states <= INDEXES.keys():
-        yield from current_items(collection, app, select=COLUMNS)
+    if not _have_indexes(states):
+        yield from current_items(collection, app, select=COLUMNS, states=states)
         return
-    # Failures and held items have an index, so that not all of the partition is read to find a few.
     born = collection_born(app.status.get_collection(collection))
-    for state in states:
-        prefix = INDEXES[state]
-        for entry in app.status.query_prefix(collection, prefix, select=["RowKey"]):
-            item_id = str(entry["RowKey"]).removeprefix(prefix)
-            row = app.status.read(collection, ITEM_PREFIX + item_id)
-            if row is not None and is_current(row, born):
-                yield row
+    for item_id in _indexed_ids(collection, states, app):
+        row = app.status.read(collection, ITEM_PREFIX + item_id, select=_READ)
+        if row is not None and is_current(row, born):
+            yield row
+
+
+def _have_indexes(states: set[ItemStatus]) -> bool:
+    return bool(states) and states <= INDEXES.keys()
+
+
+def _indexed_ids(collection: str, states: set[ItemStatus], app: Clients) -> Iterator[str]:
+    """Yields the ids of items in states that have an index, so that not all of a collection is gone through."""
+    indexes = (_ids_in_index(collection, INDEXES[state], app) for state in states)
+    return heapq.merge(*indexes)
+
+
+def _ids_in_index(collection: str, prefix: str, app: Clients) -> Iterator[str]:
+    for entry in app.status.query_prefix(collection, prefix, select=["RowKey"]):
+        yield str(entry["RowKey"]).removeprefix(prefix)
 
 
 def item_id_of(entity: Mapping[str, Any]) -> str:

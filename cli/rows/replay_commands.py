@@ -6,10 +6,10 @@ import typer
 
 from cli.connection import connect
 from cli.faults import ExitCode
-from cli.output import note, say, write_json
+from cli.output import Bar, note, say, write_json
 from cli.rows.items import ItemFilter
 from cli.rows.letters import LetterFilter
-from cli.rows.replaying import replay_deadletters, replay_items
+from cli.rows.replaying import Replayed, replay_deadletters, replay_items
 from shared.resume import resume_held
 
 
@@ -18,20 +18,38 @@ def run_replay(wanted: ItemFilter, *, dry_run: bool, as_json: bool) -> None:
 
     Raises:
         typer.Exit: an item keeps no message to send.
-        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+        KeyboardInterrupt: it was interrupted, after telling how many were sent.
+        azure.core.exceptions.AzureError: the storage could not be reached or refused; told likewise.
     """
-    sent, without_message = replay_items(wanted, connect(needs_geocatalog=False), dry_run=dry_run)
+    app = connect(needs_geocatalog=False)
+    with Bar("Looking" if dry_run else "Replaying", unit="items") as bar:
+        done = replay_items(wanted, app, bar, dry_run=dry_run)
     if as_json:
-        write_json({"replayed": sent, "without_message": without_message, "dry_run": dry_run})
+        write_json(
+            {
+                "replayed": done.sent,
+                "without_message": done.without_message,
+                "dry_run": dry_run,
+                "complete": done.fault is None,
+            }
+        )
     else:
-        by_code = Counter(item["error_code"] or "no error code" for item in sent)
-        say(f"{'Would replay' if dry_run else 'Replayed'} {len(sent):,} items.")
-        for code, count in by_code.most_common():
-            say(f"  {count:,} with {code}")
-        for name in without_message:
-            note(f"{name}: its row keeps no message; enqueue the item again.")
-    if without_message:
+        _tell(done, dry_run=dry_run)
+    if done.fault is not None:
+        raise done.fault
+    if done.without_message:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _tell(done: Replayed, *, dry_run: bool) -> None:
+    by_code = Counter(item["error_code"] or "no error code" for item in done.sent)
+    say(f"{'Would replay' if dry_run else 'Replayed'} {len(done.sent):,} items.")
+    for code, count in by_code.most_common():
+        say(f"  {count:,} with {code}")
+    for name in done.without_message:
+        note(f"{name}: its row keeps no message; enqueue the item again.")
+    if done.fault is not None:
+        note("It ended early. Run the same command again for the rest.")
 
 
 def run_replay_deadletters(wanted: LetterFilter, *, dry_run: bool, as_json: bool) -> None:

@@ -1,46 +1,88 @@
 """`geocatalog replay` and `resume`: sends failed, canceled or held items, and dead letters, once more."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from cli.rows.items import ItemFilter, find_items, item_id_of
+from azure.core.exceptions import AzureError
+
+from cli.output import Bar
+from cli.rows.items import ItemFilter, find_keys
 from cli.rows.letters import LetterFilter, find_letters
 from shared.clients import Clients
 from shared.deadletters import body_of
 from shared.errors import BadMessage
 from shared.messages import QueueName, decode_body, read_object
+from shared.parallel import run_all
 from shared.poison import BLOB_POISON_QUEUE
 from shared.resume import send_again
+from shared.status_rows import ITEM_PREFIX, collection_born, is_current, item_row
+
+# So many items are taken at once: enough for all threads, few enough that the bar moves.
+_PORTION = 200
 
 
-def replay_items(wanted: ItemFilter, app: Clients, *, dry_run: bool) -> tuple[list[dict[str, str]], list[str]]:
+@dataclass
+class Replayed:
+    """What became of items that were to be sent again.
+
+    Attributes:
+        sent: collection, id and error code of each that was (or would be) sent.
+        without_message: collection and id of those whose row keeps no message to send.
+        fault: what ended it early.
+    """
+
+    sent: list[dict[str, str]] = field(default_factory=list)
+    without_message: list[str] = field(default_factory=list)
+    fault: BaseException | None = None
+
+
+def replay_items(wanted: ItemFilter, app: Clients, bar: Bar, *, dry_run: bool) -> Replayed:
     """Sends items again, each with the message it came from and a fresh retry window.
 
     Args:
         wanted: which items; their states must be given.
         app: the clients.
+        bar: told how it goes on.
         dry_run: whether to send nothing.
 
     Returns:
-        What was (or would be) sent, and the ids of items whose row keeps no message to send.
-
-    Raises:
-        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+        What was (or would be) sent. A Ctrl-C or a storage that fails ends it early and is noted there.
     """
-    sent: list[dict[str, str]] = []
-    without_message: list[str] = []
-    for entity in list(find_items(wanted, app)):
-        collection, item_id = str(entity["PartitionKey"]), item_id_of(entity)
-        row = app.status.get(collection, item_id)
-        if row is None or row.status.value not in wanted.states:
-            continue
-        if not row.message:
-            without_message.append(f"{collection}/{item_id}")
-            continue
-        if not dry_run:
-            send_again(row, app, fresh_window=True)
-        sent.append({"collection": collection, "id": item_id, "error_code": row.error_code or ""})
-    return sent, without_message
+    done = Replayed()
+    try:
+        # All of them first: those that are sent leave the index they are found by, and may come back to it.
+        keys = list(dict.fromkeys(find_keys(wanted, app)))
+        collections = {collection for collection, _ in keys}
+        born = {name: collection_born(app.status.get_collection(name)) for name in collections}
+        bar.total(len(keys))
+        for start in range(0, len(keys), _PORTION):
+            portion = keys[start : start + _PORTION]
+            run_all(lambda key: _replay(key, born[key[0]], wanted, app, done, dry_run=dry_run), portion)
+            bar.advance(len(portion))
+            bar.counted(len(done.sent))
+    except (KeyboardInterrupt, AzureError) as error:
+        done.fault = error
+    done.sent.sort(key=lambda item: (item["collection"], item["id"]))
+    done.without_message.sort()
+    return done
+
+
+def _replay(
+    key: tuple[str, str], born: datetime | None, wanted: ItemFilter, app: Clients, done: Replayed, *, dry_run: bool
+) -> None:
+    collection, item_id = key
+    entity = app.status.read(collection, ITEM_PREFIX + item_id)
+    if entity is None or not is_current(entity, born) or not wanted.takes(entity):
+        return
+    row = item_row(entity)
+    if not row.message:
+        done.without_message.append(f"{collection}/{item_id}")
+        return
+    if not dry_run:
+        send_again(row, app, fresh_window=True)
+    done.sent.append({"collection": collection, "id": item_id, "error_code": row.error_code or ""})
 
 
 def replay_deadletters(wanted: LetterFilter, app: Clients, *, dry_run: bool) -> tuple[list[dict[str, str]], list[str]]:

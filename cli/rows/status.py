@@ -7,6 +7,7 @@ from cli.output import in_words, print_table, say, write_json
 from cli.rows.counts import Overview, read_overview
 from cli.rows.sources import SourceState, read_sources
 from shared.clients import Clients
+from shared.ids import check_collection_id
 from shared.status_rows import ItemStatus
 
 
@@ -14,9 +15,11 @@ def show_status(app: Clients, collections: list[str], *, as_json: bool) -> None:
     """Prints how everything, or some collections, stand.
 
     Raises:
+        BadMessage: an id is not one GeoCatalog takes.
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
-    overview = read_overview(app, collections=collections or None)
+    named = [check_collection_id(name) for name in collections]
+    overview = read_overview(app, collections=named or None, counts_elsewhere=False)
     sources = read_sources(app)
     if as_json:
         write_json(status_fields(overview, sources))

@@ -105,6 +105,18 @@ def test_drift_is_shown_as_a_difference_and_mended(cli: Cli, stack: RunningStack
     cli.ok("diff", str(configuration))
 
 
+def test_a_change_that_geocatalog_does_not_show_is_a_difference_until_it_is_sent(cli: Cli, configuration: Path) -> None:
+    cli.ok("apply", str(configuration))
+    message = json.loads(configuration.read_text())
+    message["queryables"][0]["create_index"] = True
+    configuration.write_text(json.dumps(message))
+    (change,) = cli.json("diff", str(configuration), code=1)["collections"][0]["changes"]
+    assert change["what"] == "replace eo:cloud_cover"
+    assert [line for line in change["lines"] if line.startswith(("+", "-"))] == ['+  "create_index": true,']
+    cli.ok("apply", str(configuration))
+    cli.ok("diff", str(configuration))
+
+
 def test_a_refused_part_fails_the_command_and_not_the_others(cli: Cli, configuration: Path) -> None:
     message = json.loads(configuration.read_text())
     message["thumbnail"] = {"data": base64.b64encode(b"no image").decode()}

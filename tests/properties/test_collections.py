@@ -12,11 +12,13 @@ import pytest
 
 from local.azurite import Azurite
 from shared.collection_shapes import Part
+from shared.collection_steps import Step, part_steps, read_part
+from shared.collection_wanted import wanted_collection
 from shared.images import MAX_THUMBNAIL_BYTES
-from shared.messages import MAX_BODY_BYTES, QueueName, decode_body
+from shared.messages import MAX_BODY_BYTES, CollectionMessage, QueueName, decode_body, parse_message
 from shared.status_rows import OperationKind, OperationRow
 from shared.tracking import track_operations
-from tests.data.configurations import MOSAICS, RENDER_OPTIONS, as_message, as_planetary_computer_files
+from tests.data.configurations import LOCATION, MOSAICS, RENDER_OPTIONS, as_message, as_planetary_computer_files
 from tests.data.documents import collection, item
 from tests.properties.apps import results, take_all
 from tests.properties.catalog import Catalog, wait_until
@@ -84,6 +86,93 @@ def test_what_was_changed_by_hand_is_mended_and_nothing_else(desk: Desk, name: s
     here = f"/stac/collections/{name}"
     assert desk.catalog.writes() == [("PUT", here), ("PUT", f"{here}/configurations/tile-settings")]
     assert (desk.app.geocatalog.get_collection(name) or {})["title"] == "Scenes"
+
+
+def steps_of(desk: Desk, name: str, part: Part, **fields: Any) -> list[Step]:
+    """Give what a message would write, without writing it."""
+    definition = collection(name)
+    message = parse_message(CollectionMessage, {"definition": definition, **fields})
+    catalog = desk.app.geocatalog
+    return part_steps(part, wanted_collection(name, message, definition), read_part(part, name, catalog), catalog)
+
+
+def test_what_is_shown_of_a_replaced_option_is_what_then_stands_there(desk: Desk, name: str) -> None:
+    desk.apply({"definition": collection(name), "render_options": RENDER_OPTIONS[3:4]})
+    changed = {"name": RENDER_OPTIONS[3]["name"], "options": "assets=c"}
+
+    (step,) = steps_of(desk, name, Part.RENDER_OPTIONS, render_options=[changed])
+    desk.apply({"definition": collection(name), "render_options": [changed]})
+
+    (live,) = desk.app.geocatalog.get_configuration(name, "render-options") or []
+    assert step.after == live
+    assert set(step.before or {}) - set(step.after or {}) == {"conditions", "legend"}
+
+
+@pytest.mark.parametrize(
+    ("route", "entry", "added"),
+    [
+        ("render-options", RENDER_OPTIONS[1], {"conditions": [{"property": "a", "value": 1}]}),
+        ("render-options", RENDER_OPTIONS[2], {"legend": {"type": "continuous", "trimStart": 2}}),
+        ("render-options", {"name": "Plain", "options": "assets=a"}, {"minZoom": 5}),
+        ("mosaics", MOSAICS[0], {"description": "By hand"}),
+    ],
+    ids=["a key", "a key within", "another than the default", "a mosaic's"],
+)
+def test_what_geocatalog_alone_has_of_an_entry_goes(
+    desk: Desk, name: str, route: str, entry: dict[str, Any], added: dict[str, Any]
+) -> None:
+    part = Part(route.replace("-", "_"))
+    message = {"definition": collection(name), part: [entry]}
+    desk.apply(message)
+    (before,) = desk.app.geocatalog.get_configuration(name, route) or []
+    desk.app.geocatalog.put_configuration(name, route, before | added, key=before["id"])
+    desk.catalog.reset()
+    (step,) = steps_of(desk, name, part, **{part: [entry]})
+
+    desk.apply(message)
+
+    assert desk.app.geocatalog.get_configuration(name, route) == [before]
+    assert {key for key, value in (step.after or {}).items() if value != before[key]} == set()
+    here = f"/stac/collections/{name}/configurations/{route}/{before['id']}"
+    assert desk.catalog.writes() == [("PUT", here)]
+    desk.apply(message)
+    assert desk.catalog.writes() == [("PUT", here)]
+
+
+def test_tile_settings_that_are_not_named_stay(desk: Desk, name: str) -> None:
+    there = {"minZoom": 7, "maxItemsPerTile": 20, "defaultLocation": LOCATION}
+    desk.apply({"definition": collection(name), "tile_settings": there})
+    (step,) = steps_of(desk, name, Part.TILE_SETTINGS, tile_settings={"min_zoom": 8})
+
+    desk.apply({"definition": collection(name), "tile_settings": {"min_zoom": 8}})
+
+    assert desk.app.geocatalog.get_configuration(name, "tile-settings") == {**there, "minZoom": 8} == step.after
+    desk.catalog.reset()
+    for named in ({}, {"min_zoom": 8}, {"max_items_per_tile": 20}, {"default_location": LOCATION}):
+        desk.apply({"definition": collection(name), "tile_settings": named})
+    assert desk.catalog.writes() == []
+
+
+def test_what_geocatalog_does_not_show_of_a_queryable_is_sent_when_it_changes(desk: Desk, name: str) -> None:
+    def wanted(**fields: Any) -> dict[str, Any]:
+        cloud = {"name": "eo:cloud_cover", "definition": {"type": "number"}, **fields}
+        return {"definition": collection(name), "queryables": [{"name": "a", "definition": {}, "data_typ": 1}, cloud]}
+
+    path = f"/stac/collections/{name}/queryables/eo:cloud_cover"
+    desk.apply(wanted(data_type="number"))
+    for fields, writes in (
+        ({"data_type": "number"}, []),
+        ({"data_type": "number", "create_index": True}, [("PUT", path)]),
+        ({"create_index": True}, []),
+        ({}, []),
+        ({"create_index": False}, [("PUT", path)]),
+        ({"data_type": "number"}, []),
+    ):
+        desk.catalog.reset()
+        desk.apply(wanted(**fields))
+        assert desk.catalog.writes() == writes, fields
+    row = desk.row(name)
+    assert json.loads(row["sent_queryables"]) == {"eo:cloud_cover": {"data_type": "number", "create_index": False}}
 
 
 def test_a_changed_option_keeps_its_id(desk: Desk, name: str) -> None:

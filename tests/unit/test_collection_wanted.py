@@ -109,8 +109,8 @@ def test_snake_case_and_camel_case_are_the_same() -> None:
     assert camel.tile_settings == snake.tile_settings == {"minZoom": 7, "maxItemsPerTile": 10}
 
 
-def test_tile_settings_are_completed() -> None:
-    assert wanted(tile_settings={"minZoom": 7}).tile_settings == {"minZoom": 7, "maxItemsPerTile": 35}
+def test_tile_settings_are_those_that_are_named() -> None:
+    assert wanted(tile_settings={"minZoom": 7}).tile_settings == {"minZoom": 7}
 
 
 def test_the_shape_of_config_json_is_taken() -> None:
@@ -148,11 +148,7 @@ def test_the_planetary_computer_fills_what_the_message_leaves_open() -> None:
 
     assert found.mosaics == [{"name": "All", "cql": [], "id": "all"}]
     assert found.render_options == [{**RENDER_OPTION, "id": "natural-color"}]
-    assert found.tile_settings == {
-        "minZoom": 6,
-        "maxItemsPerTile": 35,
-        "defaultLocation": {"zoom": 8, "coordinates": [47.1, -122.0]},
-    }
+    assert found.tile_settings == {"defaultLocation": {"zoom": 8, "coordinates": [47.1, -122.0]}}
     assert found.thumbnail
     assert found.thumbnail.href == "https://ai4edata.example/thumb.png"
     assert found.trusts_thumbnail
