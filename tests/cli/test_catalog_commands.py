@@ -84,7 +84,14 @@ def test_sources_are_added_and_removed(cli: Cli) -> None:
     assert cli.run("sources", "remove", url).returncode == 1
 
 
-def test_a_source_that_cannot_replace_the_older_one_fails_the_command(cli: Cli) -> None:
+def delete_source(source_id: str, stack: RunningStack) -> None:
+    """Deletes a source in GeoCatalog, which the command never does."""
+    token = stack.clients.credential.get_token(stack.clients.settings.geocatalog_scope).token
+    path = f"/inma/ingestion-sources/{source_id}?api-version=2026-04-15"
+    stack.catalog("DELETE", path, headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_source_that_cannot_replace_the_older_one_fails_the_command(cli: Cli, stack: RunningStack) -> None:
     url = f"{cli.settings['INGEST_STORAGE'].partition('BlobEndpoint=')[2].partition(';')[0]}/replaced"
     attached = ("--managed-identity", DEFAULT_MANAGED_IDENTITY)
     old = cli.json("sources", "add", url, *attached, "--timeout", "60")["source"]
@@ -94,6 +101,7 @@ def test_a_source_that_cannot_replace_the_older_one_fails_the_command(cli: Cli) 
         assert (new["source_id"], new["error_code"]) == (old["source_id"], "ManagedIdentityInfoNotFound")
     finally:
         cli.ok("sources", "remove", url)
+        delete_source(old["source_id"], stack)
 
 
 def test_sources_shows_those_of_others_and_the_open_operations(cli: Cli, stack: RunningStack) -> None:
@@ -123,10 +131,8 @@ def test_sources_shows_those_of_others_and_the_open_operations(cli: Cli, stack: 
         cli.ok("cancel", "--collection", "of-others")
     finally:
         stack.catalog("POST", "/_emulator/reset").raise_for_status()
-        token = clients.credential.get_token(clients.settings.geocatalog_scope).token
         for source_id in made:
-            path = f"/inma/ingestion-sources/{source_id}?api-version=2026-04-15"
-            stack.catalog("DELETE", path, headers={"Authorization": f"Bearer {token}"})
+            delete_source(source_id, stack)
 
 
 @pytest.mark.parametrize("command", ["sources", "doctor"])
