@@ -252,8 +252,11 @@ def _noted(write: Callable[[], None], queryable: Mapping[str, Any], sent: Unshow
 
     def write_and_note() -> None:
         write()
-        if sent is not None:
-            sent[str(queryable["name"])] = _unshown(queryable)
+        if sent is None:
+            return
+        sent.pop(str(queryable["name"]), None)
+        if said := _unshown(queryable):  # nothing else: a column of the collection's row must hold all of it
+            sent[str(queryable["name"])] = said
 
     return write_and_note
 
