@@ -32,13 +32,14 @@ class DeadLetters:
         self._table = Table(tables, DEADLETTERS)
         self._now = now
 
-    def record(self, queue: str, body: bytes, error: IngestionError) -> None:
+    def record(self, queue: str, body: bytes, error: IngestionError, *, correlation_id: str | None = None) -> None:
         """Keeps a message with its reason; the same body again raises its count.
 
         Args:
             queue: name of the queue the message was on.
             body: the body as it came, kept compressed.
             error: why it could not be used.
+            correlation_id: that of its message, which an entry of a file does not carry itself.
 
         Raises:
             azure.core.exceptions.AzureError: the storage could not be reached.
@@ -60,6 +61,7 @@ class DeadLetters:
                 "count": int(known["count"]) + 1 if known else 1,
                 "first_seen": known["first_seen"] if known else now,
                 "last_seen": now,
+                "correlation_id": correlation_id or "",
             }
             try:
                 if known is None:

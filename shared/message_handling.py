@@ -55,8 +55,9 @@ def reject(queue: str, body: bytes, error: IngestionError, app: Clients, *, corr
         correlation_id: that of the message, where the body does not carry it.
     """
     log.warning("Message of queue %s rejected: %s %s", queue, error.code, error.message)
-    app.deadletters.record(queue, body, error)
     fields = _fields(body)
+    mark = correlation_id or _text(fields.get("correlation_id"))
+    app.deadletters.record(queue, body, error, correlation_id=mark)
     app.queues.send_result(
         Result(
             collection=_text(fields.get("collection")),
@@ -64,7 +65,7 @@ def reject(queue: str, body: bytes, error: IngestionError, app: Clients, *, corr
             outcome=Outcome.REJECTED,
             error_code=str(error.code),
             error_message=error.message,
-            correlation_id=correlation_id or _text(fields.get("correlation_id")),
+            correlation_id=mark,
             finished_at=app.now(),
         )
     )

@@ -74,7 +74,9 @@ def find_letters(wanted: LetterFilter, app: Clients) -> Iterator[Mapping[str, An
 
 
 def mark_of(row: Mapping[str, Any]) -> str | None:
-    """Returns the mark that a dead letter's message carries; None where it has none, or its body was not kept."""
+    """Returns the mark of a dead letter's message; None where it has none, or neither row nor body kept it."""
+    if row.get("correlation_id"):
+        return str(row["correlation_id"])
     try:
         mark = read_object(decode_body(body_of(row))).get("correlation_id")
     except BadMessage:

@@ -138,3 +138,10 @@ def test_a_watch_by_mark_fails_where_a_message_was_rejected(cli: Cli) -> None:
     assert rejected.returncode == 1
     assert "1 messages with this mark were rejected" in rejected.stderr
     assert cli.run("watch", "--correlation-id", "another", "--until", "30s").returncode == 0
+
+
+def test_a_watch_by_mark_sees_an_entry_of_a_file_that_does_not_carry_it(app: Clients, cli: Cli) -> None:
+    app.deadletters.record(QueueName.ITEMS, b"7", BadMessage("It is no object."), correlation_id="mark-of-the-file")
+
+    assert cli.run("watch", "--correlation-id", "mark-of-the-file", "--until", "30s").returncode == 1
+    assert len(cli.json("failures", "--correlation-id", "mark-of-the-file")["deadletters"]) == 1

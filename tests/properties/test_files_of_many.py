@@ -128,6 +128,7 @@ def test_a_line_that_is_no_item_is_announced_with_the_mark_of_its_message(app: C
     ingest(app, ndjson(LINES[0], b"7"), correlation_id="mine")
 
     assert [result["correlation_id"] for result in results(app)] == ["mine"]
+    assert [letter["correlation_id"] for letter in app.deadletters.rows()] == ["mine"]
 
 
 @pytest.mark.parametrize("wrong", [b'{"type": "Feature",', b"[", b'{"type": "Feature"}}'])
