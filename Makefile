@@ -30,7 +30,7 @@ check: setup  ## Lint, format, types, dead code, dependencies, imports
 	@$(BIN)/deptry .
 	@$(BIN)/lint-imports --no-cache
 
-bench: setup  ## Measure the app against its alternatives, half an hour; writes docs/benchmarks.md
+bench: setup  ## Measure the app against its alternatives, 35 minutes; writes docs/benchmarks.md
 	@$(BIN)/python -m bench
 
 bench-sweep: setup  ## Measure how many messages one instance should work on at once
