@@ -5,9 +5,11 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from azure.core.exceptions import AzureError
+
 from shared import telemetry
 from shared.clients import Clients
-from shared.errors import BadContent
+from shared.errors import BadContent, ErrorCode, Unavailable
 from shared.fan_out import fan_out, fan_out_whole, go_on
 from shared.ids import check_collection_id, check_item_id
 from shared.item_files import ItemFile, open_item_file
@@ -112,8 +114,17 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueue
 
 
 def _kept(body: bytes, message: ItemMessage, item: dict[str, Any], app: Clients) -> bytes:
-    """Returns the message for a later try, which carries the item: the file may be gone by then, or its URL invalid."""
+    """Returns the message for a later try, which carries the item: the file may be gone by then, or its URL invalid.
+
+    Raises:
+        Unavailable: the item is too large for a queue, and the storage did not take it.
+    """
     if message.href is None or app.hrefs.is_payload(message.href):
         return body
     fields = {name: value for name, value in read_object(body).items() if name != "href"}
-    return app.queues.fitted(QueueName.ITEMS, {**fields, "item": item})
+    try:
+        return app.queues.fitted(QueueName.ITEMS, {**fields, "item": item})
+    except AzureError as error:
+        raise Unavailable(
+            f"The storage account did not keep the item ({type(error).__name__}).", code=ErrorCode.STORAGE_UNAVAILABLE
+        ) from error

@@ -96,16 +96,16 @@ def _one_pass(due: list[OperationRow], app: Clients, end: float) -> int:
     """Looks at every open operation that the time allows, and closes what has ended as it goes."""
     by_id = {row.operation_id: row for row in due}
     unseen = set(by_id)
-    ended, at_once = 0, _BY_ID_PER_PASS
+    ended, most_by_id = 0, _BY_ID_PER_PASS
     if len(due) > _FEW:
         started = time.monotonic()
         list_end = started + (end - started) * _SHARE_OF_LIST
         for seen in _from_list(unseen, app):
             ended += _end_all([(by_id[operation_id], outcome) for operation_id, outcome in seen.items()], app, end)
             if time.monotonic() > list_end:
-                at_once = len(unseen)  # the oldest, which end next, are those that the list had no time for
+                most_by_id = len(unseen)  # the oldest, which end next, are those that the list had no time for
                 break
-    rows = sorted((by_id[operation_id] for operation_id in unseen), key=lambda row: row.submitted_at)[:at_once]
+    rows = sorted((by_id[operation_id] for operation_id in unseen), key=lambda row: row.submitted_at)[:most_by_id]
     for start in range(0, len(rows), _BY_ID_PER_PASS):
         if time.monotonic() > end:
             break

@@ -2,17 +2,21 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from local.azurite import Azurite
 from shared.clients import Clients
 from shared.errors import ErrorCode
 from shared.ingestion import ingest_message
 from shared.messages import QueueName, parse_item_message
+from shared.payloads import Payloads
 from shared.poison import record_poison
+from shared.queues import Queues
 from shared.status_rows import ItemStatus
 from shared.tracking import track_operations
 from tests.data.documents import item
@@ -140,6 +144,20 @@ def test_an_item_that_a_file_held_outlives_the_file(app: Clients, catalog: Catal
         assert row is not None
         assert (row.status, row.correlation_id) == (ItemStatus.SUBMITTED, item_id)
         assert results(app) == []
+
+
+def test_an_item_that_cannot_be_kept_now_is_delayed(app: Clients, azurite: Azurite, catalog: Catalog) -> None:
+    nowhere = azurite.connection_string().replace(azurite.blob_endpoint(), "http://127.0.0.1:9/devstoreaccount1")
+    payloads = Payloads(BlobServiceClient.from_connection_string(nowhere, retry_total=0))
+    queues = Queues(app.storage.queues, payloads, results_queue=app.settings.results_queue)
+    content = json.dumps(item("not-kept", collection=COLLECTION, properties={**DATED, "note": "x" * 60_000}))
+    blob = app.storage.blobs.get_container_client("incoming").upload_blob("not-kept.json", content)
+
+    ingest_message(encoded({"href": blob.url}), app.now(), replace(app, queues=queues))
+
+    assert [copy["href"] for copy in waiting(app)] == [blob.url]
+    assert catalog.writes() == []
+    assert results(app) == []
 
 
 def test_the_own_rate_makes_nobody_else_wait(azurite: Azurite, catalog: Catalog) -> None:
