@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 # A run ends before the next tick of the default schedule, every minute.
 RUN_BUDGET = timedelta(seconds=50)
+# What the last pass of a run gets at least, so that one closes something however long it took to find what is open: the
+# budget and this are the default schedule's minute.
+_LEAST_PASS_SECONDS = 10.0
 # Between two passes of one run: ingestion takes seconds (AddItem 5 to 10), so a pass more often finds little.
 _PASS_PAUSE = timedelta(seconds=3)
 # After a pass that found operations ended: where some end, more do.
@@ -47,11 +50,11 @@ _PAGES_AT_ONCE = 10
 
 
 def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
-    """Follows open operations until none is open or the budget is spent.
+    """Follows open operations until none is open or the budget is spent, and looks at them once at least.
 
     Args:
         app: the clients.
-        budget: how long the run may go on.
+        budget: how long the run may go on before its last look.
 
     Returns:
         How many operations ended.
@@ -68,7 +71,7 @@ def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
         ended = 0
         if not app.pause.remaining():
             try:
-                ended = _one_pass(due, app, end)
+                ended = _one_pass(due, app, max(end, time.monotonic() + _LEAST_PASS_SECONDS))
             except Throttled as error:
                 app.pause.pause(error.retry_after)
                 log.warning("Following operations paused: %s", error.message)
@@ -86,7 +89,7 @@ def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
 
 def _due_operations(app: Clients) -> list[OperationRow]:
     now = app.now()
-    found = [row for collection in app.status.partitions() for row in app.status.open_operations(collection)]
+    found = [row for rows in run_all(app.status.open_operations, app.status.partitions()) for row in rows]
     oldest = min((row.submitted_at for row in found), default=now)
     telemetry.measure(telemetry.Gauge.OLDEST_OPERATION, (now - oldest).total_seconds())
     return [row for row in found if row.next_poll is None or row.next_poll <= now]

@@ -11,6 +11,7 @@ from shared.configuration import configure_message
 from shared.deletion import delete_message
 from shared.ingestion import ingest_message
 from shared.messages import QueueName
+from shared.tables import STATUS
 from shared.tracking import track_operations
 from tests.properties.apps import Clock, clear_queues, make_app, results, take_all
 from tests.properties.catalog import Catalog
@@ -44,8 +45,9 @@ class Desk:
         self._with_operations: set[str] = set()
 
     def clear(self) -> None:
-        """Forget messages and requests."""
+        """Forget messages, rows and requests: a pass of the tracker looks at every collection that has rows."""
         clear_queues(self.app)
+        self.app.storage.tables.delete_table(STATUS)
         self.announced.clear()
         self._with_operations.clear()
         self.catalog.reset()

@@ -1,5 +1,6 @@
 """How operations end where the table and the service do not agree."""
 
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -12,9 +13,10 @@ from shared.clients import Clients
 from shared.ingestion import ingest_message
 from shared.json_codec import write_json
 from shared.messages import QueueName
-from shared.operation_closing import MAX_OPERATION_RETRIES
+from shared.operation_closing import MAX_OPERATION_RETRIES, close, success
 from shared.poison import record_poison
 from shared.status_rows import ItemRow, ItemStatus
+from shared.tables import STATUS
 from shared.tracking import track_operations
 from tests.data.documents import item
 from tests.properties.apps import Clock, clear_queues, make_app, results, take_all
@@ -35,9 +37,7 @@ def app(azurite: Azurite, catalog: Catalog, clock: Clock) -> Clients:
     clear_queues(made)
     catalog.reset()
     catalog.behave(forget_operations=False, operation_failures=[])
-    for name in made.status.partitions():
-        for row in [*made.status.query_prefix(name, "operation~"), {"PartitionKey": name, "RowKey": "collection"}]:
-            made.storage.tables.get_table_client("status").delete_entity(row["PartitionKey"], row["RowKey"])
+    made.storage.tables.delete_table(STATUS)
     return made
 
 
@@ -227,18 +227,28 @@ def test_an_operation_that_fails_again_and_again_is_given_up(app: Clients, catal
     assert row_of(app, item_id).operation_failures == 0
 
 
-def test_a_run_without_time_announces_nothing_that_it_does_not_close(
+def test_a_run_whose_time_went_into_finding_what_is_open_closes_it(
     app: Clients, catalog: Catalog, item_id: str
 ) -> None:
     ingest(app, item_id)
     wait_until(lambda: catalog.item(item_id) is not None)
 
-    assert track_operations(app, budget=timedelta(0)) == 0
+    assert track_operations(app, budget=timedelta(0)) == 1
+
+    assert outcomes(app) == ["ingested"]
+
+
+def test_a_closing_without_time_announces_nothing_that_it_does_not_close(
+    app: Clients, catalog: Catalog, item_id: str
+) -> None:
+    ingest(app, item_id)
+    wait_until(lambda: catalog.item(item_id) is not None)
+    endings = [success(operation) for operation in app.status.open_operations(COLLECTION)]
+
+    assert close(endings, app, end=time.monotonic()) == 0
 
     assert outcomes(app) == []
     assert len(app.status.open_operations(COLLECTION)) == 1
-    assert track_operations(app, budget=ONE_PASS) == 1
-    assert outcomes(app) == ["ingested"]
 
 
 def test_operations_that_no_transaction_takes_together_are_closed_each_by_itself(
