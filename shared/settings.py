@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from azure.core.utils import parse_connection_string
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import SettingsError
@@ -34,6 +35,14 @@ def _service_url(url: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must not hold a user name, a query or a fragment")
     return url.rstrip("/")
+
+
+def _connection_string(text: str) -> str:
+    try:
+        parse_connection_string(text)
+    except ValueError:
+        raise ValueError("this is not a connection string of a storage account") from None
+    return text
 
 
 def _positive(duration: timedelta) -> timedelta:
@@ -79,7 +88,7 @@ class StorageConnection(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    connection_string: str | None = Field(default=None, repr=False)
+    connection_string: Annotated[str | None, AfterValidator(_connection_string)] = Field(default=None, repr=False)
     queue_uri: ServiceUrl | None = None
     blob_uri: ServiceUrl | None = None
     table_uri: ServiceUrl | None = None
@@ -121,10 +130,14 @@ class Settings(BaseModel):
         return _hosts(self.allowed_href_hosts)
 
 
-_STORAGE_PARTS = {
+_STORAGE_URIS = {
     "INGEST_STORAGE__queueServiceUri": "queue_uri",
     "INGEST_STORAGE__blobServiceUri": "blob_uri",
     "INGEST_STORAGE__tableServiceUri": "table_uri",
+}
+_STORAGE_PARTS = {
+    "INGEST_STORAGE": "connection_string",
+    **_STORAGE_URIS,
     "INGEST_STORAGE__clientId": "client_id",
 }
 
@@ -158,14 +171,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def _storage_connection(given: Mapping[str, Any]) -> tuple[StorageConnection, list[str]]:
-    if "INGEST_STORAGE" in given:
-        return StorageConnection(connection_string=given["INGEST_STORAGE"]), []
     parts = {field: given[name] for name, field in _STORAGE_PARTS.items() if name in given}
     if not parts:
         message = "INGEST_STORAGE is missing: give a connection string, or INGEST_STORAGE__queueServiceUri, "
         return StorageConnection(), [message + "__blobServiceUri and __tableServiceUri"]
-    missing = [name for name in list(_STORAGE_PARTS)[:3] if name not in given]
-    if missing:
+    if "connection_string" in parts:
+        parts = {"connection_string": parts["connection_string"]}
+    elif missing := [name for name in _STORAGE_URIS if name not in given]:
         return StorageConnection(), [f"{name} is missing" for name in missing]
     try:
         return StorageConnection(**parts), []

@@ -61,6 +61,14 @@ def test_one_missing_uri_is_named() -> None:
     assert "INGEST_STORAGE__tableServiceUri is missing" in faults_of(given)
 
 
+def test_a_malformed_connection_string_is_named_beside_other_faults_and_not_shown() -> None:
+    message = faults_of({"GEOCATALOG_URL": "nonsense", "INGEST_STORAGE": "AccountKey c2VjcmV0"})
+
+    assert "INGEST_STORAGE: this is not a connection string" in message
+    assert "GEOCATALOG_URL: must be an absolute https URL" in message
+    assert "c2VjcmV0" not in message
+
+
 def test_all_faults_are_named_at_once() -> None:
     message = faults_of(
         {
