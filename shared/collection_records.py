@@ -11,7 +11,7 @@ from shared.collection_shapes import Part
 from shared.collection_wanted import WantedCollection
 from shared.errors import ErrorCode
 from shared.messages import CollectionMessage, Outcome, Result
-from shared.resume import resume_held
+from shared.resume import resume_for_a_while
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,5 @@ def record(
         "error_message": summary,
     }
     app.status.merge_collection(wanted.collection, columns)
-    resumed = resume_held(app, collection=wanted.collection)
-    if resumed:
-        log.info("Collection %s: %s held items are tried again", wanted.collection, resumed)
+    resume_for_a_while(app, collection=wanted.collection)
     log.info("Collection %s: %s", wanted.collection, {part.value: found.state.value for part, found in records.items()})

@@ -30,7 +30,7 @@ from shared.messages import (
 )
 from shared.planetary_computer import container_url
 from shared.source_specs import Sas, SourceSpec
-from shared.sources import keep_alive
+from shared.sources import keep_alive, resume_for_sources
 from shared.wanted_sources import want_source
 
 # A STAC Collection with summaries and item assets is tens of kilobytes; this is far above any real one.
@@ -118,6 +118,7 @@ def _bring_source(planetary_computer_id: str, source: Mapping[str, Any], app: Cl
     spec = SourceSpec(container_url=url, sas=Sas(planetary_computer=planetary_computer_id))
     want_source(spec, app)
     keep_alive(spec, app)
+    resume_for_sources([spec], app)
 
 
 # Waiting for the creation

@@ -1,21 +1,65 @@
 """Sends held items again at once: after a source came back, or when an operator says so."""
 
+import itertools
 import logging
-from collections.abc import Container
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from shared.clients import Clients
+from shared.clock import parse_timestamp
 from shared.group_commit import Conflict
 from shared.item_work import copy_of
 from shared.messages import next_attempt
+from shared.parallel import run_all
 from shared.status_rows import HELD_PREFIX, ItemRow, ItemStatus
 from shared.stored_messages import work_of_row
 
 log = logging.getLogger(__name__)
 
+# So many at once: enough for all threads, few enough that a time limit is kept and a bar moves.
+_PORTION = 200
+# A function's share of functionTimeout (5 minutes) for this; what is left goes on by itself within 15 minutes.
+RESUME_BUDGET = timedelta(minutes=1)
 
-def resume_held(app: Clients, *, collection: str | None = None, codes: Container[str] | None = None) -> int:
+
+def resume_for_a_while(
+    app: Clients,
+    *,
+    collection: str | None = None,
+    codes: Container[str] | None = None,
+    budget: timedelta = RESUME_BUDGET,
+) -> bool:
+    """Sends held items again at once, and stops when its time is over; what is left goes on by itself later.
+
+    Args:
+        app: the clients.
+        collection: id of the collection; None for all.
+        codes: the error codes to look for; None for all.
+        budget: how long that may take; a portion that was begun is ended.
+
+    Returns:
+        Whether those were all.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached.
+    """
+    end = time.monotonic() + budget.total_seconds()
+    resumed = 0
+    is_all = True
+    for sent in resume_held(app, collection=collection, codes=codes):
+        resumed += sent
+        if time.monotonic() > end:
+            is_all = False
+            break
+    if resumed:
+        log.info("%s held items are tried again%s", resumed, "" if is_all else "; the others follow")
+    return is_all
+
+
+def resume_held(app: Clients, *, collection: str | None = None, codes: Container[str] | None = None) -> Iterator[int]:
     """Sends the held items of one collection, or of all, again at once.
 
     Args:
@@ -23,29 +67,44 @@ def resume_held(app: Clients, *, collection: str | None = None, codes: Container
         collection: id of the collection; None for all.
         codes: the error codes to look for; None for all.
 
-    Returns:
-        How many were sent.
+    Yields:
+        How many of a portion were sent. The next portion is sent when the next number is asked for.
 
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached.
     """
-    collections = [collection] if collection else list(app.status.partitions())
-    return sum(
-        resume_item(name, str(entry["RowKey"]).removeprefix(HELD_PREFIX), app)
-        for name in collections
-        # All of them first: what is sent again may be held again meanwhile, and is not to be sent twice.
-        for entry in list(app.status.query_prefix(name, HELD_PREFIX, select=["RowKey", "error_code"]))
-        if codes is None or entry.get("error_code") in codes
-    )
+    # What is sent again may be held again before its turn comes a second time.
+    started = app.now()
+    for name in [collection] if collection else list(app.status.partitions()):
+        entries = app.status.query_prefix(name, HELD_PREFIX, select=["RowKey", "error_code"])
+        ids = (_item_id(entry) for entry in entries if codes is None or entry.get("error_code") in codes)
+        for portion in _portions(ids):
+            yield sum(run_all(lambda item_id, name=name: _resume(name, item_id, started, app), portion))  # type: ignore[misc]
+
+
+def _item_id(entry: Mapping[str, Any]) -> str:
+    return str(entry["RowKey"]).removeprefix(HELD_PREFIX)
+
+
+def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
+    ids = iter(ids)
+    while portion := list(itertools.islice(ids, _PORTION)):
+        yield portion
+
+
+def _resume(collection: str, item_id: str, held_before: datetime, app: Clients) -> bool:
+    row = app.status.get(collection, item_id)
+    if row is None or row.status is not ItemStatus.HELD:
+        return False
+    if row.history and parse_timestamp(row.history[-1]["at"]) > held_before:
+        return False
+    send_again(row, app)
+    return True
 
 
 def resume_item(collection: str, item_id: str, app: Clients) -> bool:
     """Sends one item again at once if it is held; returns whether it was sent."""
-    row = app.status.get(collection, item_id)
-    if row is None or row.status is not ItemStatus.HELD:
-        return False
-    send_again(row, app)
-    return True
+    return _resume(collection, item_id, app.now(), app)
 
 
 def send_again(row: ItemRow, app: Clients, *, fresh_window: bool = False) -> None:

@@ -5,8 +5,7 @@ A source is never deleted, so there is no moment without one. A better token is 
 
 import logging
 import re
-import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +19,7 @@ from shared.geocatalog import Refusal
 from shared.operations import ACCESS_CODES
 from shared.parallel import run_all
 from shared.redact import redact
-from shared.resume import resume_held
+from shared.resume import RESUME_BUDGET, resume_for_a_while
 from shared.sas_checks import check_sas
 from shared.sas_issuers import issue_sas
 from shared.source_specs import Issuer, SourceKind, SourceSpec
@@ -30,8 +29,6 @@ from shared.wanted_sources import wanted_sources
 log = logging.getLogger(__name__)
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-
-_resuming = threading.Lock()
 
 
 def renew_sources(app: Clients) -> int:
@@ -53,6 +50,7 @@ def renew_sources(app: Clients) -> int:
         log.warning("INGESTION_SOURCES: %s", fault)
     # At once, so that an issuer that hangs holds up its own source only.
     renewed = sum(run_all(lambda spec: keep_alive(spec, app), wanted.specs.values()))
+    resume_for_sources(wanted.specs.values(), app)
     if wanted.faults:
         raise SettingsError("INGESTION_SOURCES: " + " ".join(wanted.faults))
     return renewed
@@ -65,7 +63,7 @@ def keep_alive(spec: SourceSpec, app: Clients) -> bool:
         Whether it is another than at the last look: created or replaced, by the app or by someone else.
 
     Raises:
-        azure.core.exceptions.AzureError: its row could not be read or written, or held items not sent again.
+        azure.core.exceptions.AzureError: its row could not be read or written.
     """
     key = source_key(spec.url)
     row = app.sources.get(key)
@@ -90,12 +88,26 @@ def keep_alive(spec: SourceSpec, app: Clients) -> bool:
         return False
     if is_new:
         log.info("Ingestion source %s is in place", spec.container_url)
-    if is_new or row.get("is_resumed") is False:
-        # Recorded first and marked afterwards: after a crash in between, the next run sends them.
-        with _resuming:
-            resume_held(app, codes=ACCESS_CODES)
-        app.sources.update(key, {"is_resumed": True})
     return is_new
+
+
+def resume_for_sources(specs: Iterable[SourceSpec], app: Clients, *, budget: timedelta = RESUME_BUDGET) -> None:
+    """Sends items that were held for want of access again, where a source was created or replaced since the last time.
+
+    Args:
+        specs: the sources to look at.
+        app: the clients.
+        budget: how long that may take.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached.
+    """
+    keys = [source_key(spec.url) for spec in specs]
+    renewed = [key for key in keys if (app.sources.get(key) or {}).get("is_resumed") is False]
+    # Marked afterwards: after a crash in between, or where time ran out, the next run sends the others.
+    if renewed and resume_for_a_while(app, codes=ACCESS_CODES, budget=budget):
+        for key in renewed:
+            app.sources.update(key, {"is_resumed": True})
 
 
 def renewal_margin(life: timedelta, wanted: timedelta) -> timedelta:

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import typer
+from azure.core.exceptions import AzureError
 
 from cli.connection import connect
 from cli.faults import ExitCode
@@ -74,11 +75,21 @@ def run_resume(collections: list[str], *, as_json: bool) -> None:
     """Tries held items again.
 
     Raises:
-        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+        KeyboardInterrupt: it was interrupted, after telling how many were sent.
+        azure.core.exceptions.AzureError: the storage could not be reached or refused; told likewise.
     """
     app = connect(needs_geocatalog=False)
-    named = [resume_held(app, collection=collection) for collection in collections]
-    resumed = sum(named) if collections else resume_held(app)
+    wanted: list[str | None] = [*collections] or [None]
+    resumed = 0
+    try:
+        with Bar("Resuming", unit="items") as bar:
+            for collection in wanted:
+                for sent in resume_held(app, collection=collection):
+                    resumed += sent
+                    bar.counted(resumed)
+    except (KeyboardInterrupt, AzureError):
+        note(f"It ended early, after {resumed:,} items. Run the same command again for the rest.")
+        raise
     if as_json:
         write_json({"resumed": resumed})
     else:

@@ -32,7 +32,7 @@ def test_storage_stopped_and_started_on_its_data(stack: FaultyStack) -> None:
 def test_duplicates_and_reordering(stack: FaultyStack) -> None:
     versions = [
         small_item(COLLECTION, f"item-{number}", updated=f"2024-05-0{version}T00:00:00Z", note=f"version {version}")
-        for number in range(COUNT // 3)
+        for number in range(COUNT // 5)
         for version in (1, 2, 3)
     ]
     messages = versions + versions

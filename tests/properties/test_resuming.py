@@ -1,0 +1,101 @@
+"""Held items go on many at a time, each once, and as far as the time allows."""
+
+import json
+import zlib
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from local.azurite import Azurite
+from shared.clients import Clients
+from shared.messages import QueueName
+from shared.parallel import run_all
+from shared.resume import resume_for_a_while, resume_held
+from shared.source_specs import parse_source
+from shared.source_store import source_key
+from shared.sources import resume_for_sources
+from shared.status_rows import ItemRow, ItemStatus
+from shared.wanted_sources import want_source
+from tests.data.documents import item
+from tests.properties.apps import clear_queues, make_app, message_count
+from tests.properties.catalog import Catalog
+
+CODE = "PublicAccessRestricted"
+MANY = 250  # more than a portion
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def one_app(azurite: Azurite, catalog: Catalog) -> Clients:
+    return make_app(azurite, catalog.url)
+
+
+@pytest.fixture
+def app(one_app: Clients) -> Clients:
+    clear_queues(one_app)
+    return one_app
+
+
+@pytest.fixture
+def collection(app: Clients) -> str:
+    """The id of a collection with many held items."""
+    name = f"held-{next(_numbers)}"
+    run_all(lambda number: _hold(f"scene-{number:03}", name, app), range(MANY))
+    return name
+
+
+def _hold(item_id: str, collection: str, app: Clients) -> None:
+    now = app.now()
+    row = ItemRow(
+        collection=collection, item_id=item_id, status=ItemStatus.WAITING, queue=QueueName.ITEMS, first_enqueued=now,
+        message=zlib.compress(json.dumps({"item": item(item_id, collection)}).encode()),
+    )  # fmt: skip
+    inserted = app.status.insert(row)
+    assert inserted
+    app.status.update(inserted, inserted.changed(ItemStatus.HELD, now, error_code=CODE))
+
+
+def statuses(collection: str, app: Clients) -> list[str]:
+    return sorted(str(row["status"]) for row in app.status.query_prefix(collection, "item~", select=["status"]))
+
+
+def test_without_time_a_portion_goes_on_and_the_next_run_takes_the_others(app: Clients, collection: str) -> None:
+    assert not resume_for_a_while(app, collection=collection, budget=timedelta(0))
+    some = statuses(collection, app).count("Waiting")
+    assert 0 < some < MANY
+
+    assert resume_for_a_while(app, collection=collection)
+
+    assert set(statuses(collection, app)) == {"Waiting"}
+    assert message_count(app, QueueName.ITEMS) == MANY
+
+
+def test_an_item_that_is_held_again_meanwhile_is_not_sent_twice(app: Clients, collection: str) -> None:
+    portions = resume_held(app, collection=collection, codes={CODE})
+    first = next(portions)
+    for number in (0, MANY - 1):  # one that was sent already, one whose turn is still to come
+        row = app.status.get(collection, f"scene-{number:03}")
+        assert row
+        app.status.update(row, row.changed(ItemStatus.HELD, app.now(), error_code=CODE))
+
+    assert first + sum(portions) == MANY - 1
+
+    assert statuses(collection, app).count("Held") == 2
+
+
+def test_a_source_counts_as_resumed_only_when_all_its_items_were_sent(app: Clients, collection: str) -> None:
+    identity = {"object_id": "11111111-2222-3333-4444-555555555555"}
+    spec = parse_source({"container_url": "https://ours.blob.core.windows.net/held", "managed_identity": identity})
+    want_source(spec, app)
+    key = source_key(spec.url)
+    app.sources.update(key, {"is_resumed": False})
+
+    resume_for_sources([spec], app, budget=timedelta(0))
+    assert (app.sources.get(key) or {})["is_resumed"] is False
+    assert "Held" in statuses(collection, app)
+
+    resume_for_sources([spec], app)
+    assert (app.sources.get(key) or {})["is_resumed"] is True
+    assert set(statuses(collection, app)) == {"Waiting"}
+    app.sources.delete(key)
