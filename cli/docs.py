@@ -142,7 +142,7 @@ JSON_FIELDS: dict[str, str] = {
         "`items` (those of an item, and `remedy`), `deadletters` (`queue`, `key`, `error_code`, `reason`, `remedy`, "
         "`count`, `first_seen`, `last_seen`)"
     ),
-    "replay": "`replayed`, `without_message` (or `unsendable`), `dry_run`; of items `complete`",
+    "replay": "`replayed`, `without_message` (or `unsendable`), `dry_run`, `complete`",
     "resume": "`resumed`",
     "search": "a STAC ItemCollection: `type`, `features`",
     "download": "`files` (`item`, `asset`, `path`, `size`, `was_there`, `fault`), `missing_items`",

@@ -1,4 +1,4 @@
-"""Timer: once a day removes rows that are older than STATUS_RETENTION."""
+"""Timer: once an hour removes rows that are older than STATUS_RETENTION."""
 
 import azure.functions as func
 
@@ -7,7 +7,7 @@ from functions.triggers import reports_failures
 bp = func.Blueprint()
 
 
-@bp.timer_trigger(arg_name="timer", schedule="0 30 3 * * *")
+@bp.timer_trigger(arg_name="timer", schedule="0 30 * * * *")
 @reports_failures
 def remove_expired(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger's own argument
     """Removes rows of finished items and dead letters that are old enough."""

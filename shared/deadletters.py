@@ -1,6 +1,8 @@
 """Table `deadletters`: messages that could not be tied to an item or a collection, each with its reason."""
 
+import contextlib
 import hashlib
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -8,12 +10,12 @@ from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import TableClient, TableServiceClient, UpdateMode
+from azure.data.tables import TableServiceClient, UpdateMode
 
 from shared import telemetry
 from shared.clock import utc_now
 from shared.errors import IngestionError
-from shared.tables import DEADLETTERS, Table
+from shared.tables import DEADLETTERS, Query, Table
 
 # A binary property holds 64 KiB
 # (learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model).
@@ -48,10 +50,7 @@ class DeadLetters:
         compressed = zlib.compress(body)
         now = self._now()
         while True:
-            try:
-                known = self._table.run(lambda client: client.get_entity(queue, key))
-            except ResourceNotFoundError:
-                known = None
+            known: Any = self.get(queue, key)
             entity = {
                 "PartitionKey": queue,
                 "RowKey": key,
@@ -84,19 +83,37 @@ class DeadLetters:
             queue: the queue they were on; None for all.
             select: the columns to read; None for all.
         """
-        query = "PartitionKey eq @queue" if queue else "PartitionKey gt @queue"
-        parameters = {"queue": queue or ""}
-        columns = list(select) if select else None
-        return iter(
-            self._table.run(lambda client: list(client.query_entities(query, parameters=parameters, select=columns)))
-        )
+        condition = "PartitionKey eq @queue" if queue else "PartitionKey gt @queue"
+        return self._table.query(Query(condition, {"queue": queue or ""}, select))
 
-    def forget(self, row: Mapping[str, Any]) -> None:
-        """Removes a dead letter, because its message was sent again or is of no use."""
-        self._table.run(lambda client: client.delete_entity(str(row["PartitionKey"]), str(row["RowKey"])))
+    def get(self, queue: str, key: str) -> Mapping[str, Any] | None:
+        """Reads one dead letter; None where it is gone.
 
-    def remove_before(self, moment: datetime) -> int:
+        Args:
+            queue: the queue it was on.
+            key: digest of its body.
+        """
+        try:
+            return self._table.run(lambda client: client.get_entity(queue, key))
+        except ResourceNotFoundError:
+            return None
+
+    def forget(self, row: Any) -> None:  # noqa: ANN401 - an entity, whose metadata holds its etag
+        """Removes a dead letter, because its message was sent again or is of no use.
+
+        One that was recorded anew since it was read stays.
+        """
+        condition = {"etag": row.metadata["etag"], "match_condition": MatchConditions.IfNotModified}
+        keys = str(row["PartitionKey"]), str(row["RowKey"])
+        with contextlib.suppress(ResourceModifiedError, ResourceNotFoundError):
+            self._table.run(lambda client: client.delete_entity(*keys, **condition))
+
+    def remove_before(self, moment: datetime, *, end: float) -> int:
         """Removes the dead letters that were last seen before a moment.
+
+        Args:
+            moment: the moment.
+            end: when `time.monotonic()` says so, the rest is left for another time.
 
         Returns:
             How many were removed.
@@ -104,17 +121,15 @@ class DeadLetters:
         Raises:
             azure.core.exceptions.AzureError: the storage could not be reached.
         """
-        return self._table.run(lambda client: _remove_before(client, moment))
+        removed = 0
+        for row in self._table.query(Query("last_seen lt @at", {"at": moment}, ["PartitionKey", "RowKey"])):
+            self.forget(row)
+            removed += 1
+            if time.monotonic() > end:
+                break
+        return removed
 
 
 def body_of(row: Mapping[str, Any]) -> bytes:
     """Returns the body of a dead letter as it came; empty where it was too large to keep."""
     return zlib.decompress(row["body"]) if row.get("body") else b""
-
-
-def _remove_before(client: TableClient, moment: datetime) -> int:
-    found = client.query_entities("last_seen lt @at", parameters={"at": moment}, select=["PartitionKey", "RowKey"])
-    old = list(found)
-    for letter in old:
-        client.delete_entity(letter["PartitionKey"], letter["RowKey"])
-    return len(old)

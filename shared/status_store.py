@@ -4,12 +4,11 @@ import contextlib
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.data.tables import TableClient, TableServiceClient, UpdateMode
+from azure.data.tables import TableServiceClient, UpdateMode
 
 from shared.group_commit import Conflict, GroupCommit
 from shared.status_rows import (
@@ -25,7 +24,7 @@ from shared.status_rows import (
     to_entity,
 )
 from shared.table_transactions import Write, submit_transaction
-from shared.tables import STATUS, Table
+from shared.tables import STATUS, Query, Table
 
 # A transaction holds 100 entities (learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions).
 MAX_TRANSACTION = 100
@@ -197,28 +196,28 @@ class StatusStore:
         """
         values = {f"state{number}": state.value for number, state in enumerate(sorted(states))}
         condition = " or ".join(f"status eq @{name}" for name in values)
-        return self._query_range(collection, prefix, condition and f"( {condition} )", values, select=select)
+        query = _range_query(collection, prefix, condition and f"( {condition} )", values, select=select)
+        return self._table.query(query)
 
-    def finished_before(self, collection: str, prefix: str, moment: dt.datetime) -> Iterator[Mapping[str, Any]]:
-        """Reads the rows of a collection, of keys that start with `prefix`, that were finished before a moment."""
+    def finished_before(
+        self,
+        collection: str,
+        moment: dt.datetime,
+        after: Any = None,  # noqa: ANN401 - the SDK's
+    ) -> tuple[list[Mapping[str, Any]], Any]:
+        """Reads a page of the rows of a collection's items that were finished before a moment.
+
+        Args:
+            collection: id of the collection.
+            moment: the moment.
+            after: what came with the page before; None for the first.
+
+        Returns:
+            The rows, and what leads to the next page; None after the last.
+        """
         columns = ["PartitionKey", "RowKey", "status"]
-        return self._query_range(collection, prefix, "finished_at lt @at", {"at": moment}, select=columns)
-
-    def _query_range(
-        self, collection: str, prefix: str, condition: str = "", values: Mapping[str, Any] | None = None,
-        *, select: Sequence[str] | None = None,
-    ) -> Iterator[Mapping[str, Any]]:  # fmt: skip
-        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        parameters = {"pk": collection, "low": prefix, "high": end, **(values or {})}
-        query = "PartitionKey eq @pk and RowKey ge @low and RowKey lt @high" + (condition and f" and {condition}")
-        columns = list(select) if select else None
-        after: Any = None
-        while True:
-            call = partial(_page, query=query, parameters=parameters, select=columns, after=after)
-            rows, after = self._table.run(call)
-            yield from rows
-            if not after:
-                return
+        query = _range_query(collection, ITEM_PREFIX, "finished_at lt @at", {"at": moment}, select=columns)
+        return self._table.page(query, after)
 
     def transact(self, writes: Sequence[Write]) -> Sequence[Mapping[str, Any]]:
         """Writes up to 100 rows of one collection, all or none.
@@ -237,17 +236,14 @@ class StatusStore:
             raise
 
 
-def _page(
-    client: TableClient,
-    *,
-    query: str,
-    parameters: Mapping[str, Any],
-    select: list[str] | None,
-    after: Any,  # noqa: ANN401
-) -> tuple[list[Mapping[str, Any]], Any]:
-    """Returns the next page of a query, which may be empty, and what leads to the one after it; None on the last."""
-    pages = client.query_entities(query, parameters=dict(parameters), select=select).by_page(after)
-    return list(next(pages)), pages.continuation_token  # type: ignore[attr-defined]
+def _range_query(
+    collection: str, prefix: str, condition: str = "", values: Mapping[str, Any] | None = None,
+    *, select: Sequence[str] | None = None,
+) -> Query:  # fmt: skip
+    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    parameters = {"pk": collection, "low": prefix, "high": end, **(values or {})}
+    keys = "PartitionKey eq @pk and RowKey ge @low and RowKey lt @high"
+    return Query(keys + (condition and f" and {condition}"), parameters, select)
 
 
 def _conditional(

@@ -1,8 +1,10 @@
 """The tables of the ingestion storage, each created when it is first found missing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from azure.core.exceptions import HttpResponseError
 from azure.data.tables import TableClient, TableServiceClient
@@ -14,6 +16,21 @@ PACING = "pacing"
 TABLES = (STATUS, DEADLETTERS, SOURCES, PACING)
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which rows of a table to read.
+
+    Attributes:
+        condition: the filter, with `@name` for each parameter.
+        parameters: their values.
+        select: the columns to read; None for all.
+    """
+
+    condition: str
+    parameters: Mapping[str, Any]
+    select: Sequence[str] | None = None
 
 
 class Table:
@@ -42,6 +59,40 @@ class Table:
                 raise
         self._service.create_table_if_not_exists(self._name)
         return call(self._client)
+
+    def query(self, query: Query) -> Iterator[Mapping[str, Any]]:
+        """Reads rows a page at a time: each when its first row is asked for, so whoever stops early reads no more.
+
+        Raises:
+            azure.core.exceptions.AzureError: the storage could not be reached or refused.
+        """
+        after: Any = None
+        while True:
+            rows, after = self.page(query, after)
+            yield from rows
+            if not after:
+                return
+
+    def page(self, query: Query, after: Any = None) -> tuple[list[Mapping[str, Any]], Any]:  # noqa: ANN401 - the SDK's
+        """Reads one page, of up to 1,000 rows or none.
+
+        Args:
+            query: which rows.
+            after: what came with the page before; None for the first.
+
+        Returns:
+            The rows, and what leads to the next page; None after the last.
+
+        Raises:
+            azure.core.exceptions.AzureError: the storage could not be reached or refused.
+        """
+        return self.run(partial(_page, query=query, after=after))
+
+
+def _page(client: TableClient, *, query: Query, after: Any) -> tuple[list[Mapping[str, Any]], Any]:  # noqa: ANN401
+    select = list(query.select) if query.select else None
+    pages = client.query_entities(query.condition, parameters=dict(query.parameters), select=select).by_page(after)
+    return list(next(pages)), pages.continuation_token  # type: ignore[attr-defined]
 
 
 def _is_missing_table(error: HttpResponseError) -> bool:

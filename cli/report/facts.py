@@ -98,7 +98,7 @@ def gather(app: Clients) -> Facts:
                 freshness[collection] = max(freshness.get(collection, finished), finished)
             if state in _ATTENTION and state is not ItemStatus.WAITING:
                 failures.add(row, f"{collection}/{item_id_of(row)}")
-    for letter in app.deadletters.rows():
+    for letter in app.deadletters.rows(select=["PartitionKey", "error_code", "reason"]):
         failures.add({**letter, "error_message": letter.get("reason")}, f"queue {letter['PartitionKey']}")
     footprints.sort(key=lambda footprint: _ATTENTION.get(footprint.state, len(_ATTENTION)))
     return Facts(

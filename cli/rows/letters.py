@@ -11,6 +11,17 @@ from shared.deadletters import body_of
 from shared.errors import BadMessage
 from shared.messages import decode_body, read_object
 
+_WITHOUT_BODY = (
+    "PartitionKey",
+    "RowKey",
+    "reason",
+    "error_code",
+    "count",
+    "first_seen",
+    "last_seen",
+    "correlation_id",
+)
+
 
 @dataclass(frozen=True)
 class LetterFilter:
@@ -64,13 +75,19 @@ def make_letter_filter(
     )
 
 
-def find_letters(wanted: LetterFilter, app: Clients) -> Iterator[Mapping[str, Any]]:
+def find_letters(wanted: LetterFilter, app: Clients, *, with_bodies: bool = False) -> Iterator[Mapping[str, Any]]:
     """Reads the dead letters that a filter takes.
+
+    Args:
+        wanted: which dead letters.
+        app: the clients.
+        with_bodies: whether to read the bodies too; a filter by mark reads them in any case.
 
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
-    return filter(wanted.takes, app.deadletters.rows(wanted.queue))
+    columns = None if with_bodies or wanted.correlation_id else _WITHOUT_BODY
+    return filter(wanted.takes, app.deadletters.rows(wanted.queue, select=columns))
 
 
 def mark_of(row: Mapping[str, Any]) -> str | None:

@@ -113,15 +113,18 @@ def _tell_failures(items: list[dict[str, Any]], letters: list[dict[str, Any]]) -
 def _letters(wanted: ItemFilter, app: Clients) -> Iterator[Mapping[str, Any]]:
     """Finds the dead letters of a filter of items, and says how many may belong to it and cannot be told."""
     letters = LetterFilter(error_code=wanted.error_code, newer_than=wanted.newer_than, older_than=wanted.older_than)
-    found = list(find_letters(letters, app))
+    found = find_letters(letters, app, with_bodies=bool(wanted.correlation_id))
     if wanted.collections:
-        _note_left_out(len(found), "are tied to no collection", "a collection")
-        return iter(())
-    if wanted.correlation_id:
-        marks = [mark_of(row) for row in found]
-        _note_left_out(marks.count(None), "carry no mark", "--correlation-id")
-        found = [row for row, mark in zip(found, marks, strict=True) if mark == wanted.correlation_id]
-    return iter(found)
+        _note_left_out(sum(1 for _ in found), "are tied to no collection", "a collection")
+        return
+    unmarked = 0
+    for row in found:
+        mark = mark_of(row) if wanted.correlation_id else None
+        if mark == wanted.correlation_id:
+            yield row
+        elif mark is None:
+            unmarked += 1
+    _note_left_out(unmarked, "carry no mark", "--correlation-id")
 
 
 def _note_left_out(count: int, why: str, option: str) -> None:

@@ -13,6 +13,8 @@ from cli.rows.letters import LetterFilter
 from cli.rows.replaying import Replayed, replay_deadletters, replay_items
 from shared.resume import resume_held
 
+_ENDED_EARLY = "It ended early. Run the same command again for the rest."
+
 
 def run_replay(wanted: ItemFilter, *, dry_run: bool, as_json: bool) -> None:
     """Sends items again.
@@ -50,7 +52,7 @@ def _tell(done: Replayed, *, dry_run: bool) -> None:
     for name in done.without_message:
         note(f"{name}: its row keeps no message; enqueue the item again.")
     if done.fault is not None:
-        note("It ended early. Run the same command again for the rest.")
+        note(_ENDED_EARLY)
 
 
 def run_replay_deadletters(wanted: LetterFilter, *, dry_run: bool, as_json: bool) -> None:
@@ -58,16 +60,30 @@ def run_replay_deadletters(wanted: LetterFilter, *, dry_run: bool, as_json: bool
 
     Raises:
         typer.Exit: one of them cannot be sent again.
-        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+        KeyboardInterrupt: it was interrupted, after telling how many were sent.
+        azure.core.exceptions.AzureError: the storage could not be reached or refused; told likewise.
     """
-    sent, unsendable = replay_deadletters(wanted, connect(needs_geocatalog=False), dry_run=dry_run)
+    app = connect(needs_geocatalog=False)
+    with Bar("Looking" if dry_run else "Replaying", unit="dead letters") as bar:
+        done = replay_deadletters(wanted, app, bar, dry_run=dry_run)
     if as_json:
-        write_json({"replayed": sent, "unsendable": unsendable, "dry_run": dry_run})
+        write_json(
+            {
+                "replayed": done.sent,
+                "unsendable": done.unsendable,
+                "dry_run": dry_run,
+                "complete": done.fault is None,
+            }
+        )
     else:
-        say(f"{'Would replay' if dry_run else 'Replayed'} {len(sent):,} dead letters.")
-        for key in unsendable:
+        say(f"{'Would replay' if dry_run else 'Replayed'} {len(done.sent):,} dead letters.")
+        for key in done.unsendable:
             note(f"Dead letter {key[:12]} is no JSON object, so it cannot be sent again; its producer must mend it.")
-    if unsendable:
+        if done.fault is not None:
+            note(_ENDED_EARLY)
+    if done.fault is not None:
+        raise done.fault
+    if done.unsendable:
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -88,7 +104,7 @@ def run_resume(collections: list[str], *, as_json: bool) -> None:
                     resumed += sent
                     bar.counted(resumed)
     except (KeyboardInterrupt, AzureError):
-        note(f"It ended early, after {resumed:,} items. Run the same command again for the rest.")
+        note(f"{resumed:,} held items were resumed. {_ENDED_EARLY}")
         raise
     if as_json:
         write_json({"resumed": resumed})

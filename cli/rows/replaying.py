@@ -85,33 +85,63 @@ def _replay(
     done.sent.append({"collection": collection, "id": item_id, "error_code": row.error_code or ""})
 
 
-def replay_deadletters(wanted: LetterFilter, app: Clients, *, dry_run: bool) -> tuple[list[dict[str, str]], list[str]]:
+@dataclass
+class ReplayedLetters:
+    """What became of dead letters that were to be sent again.
+
+    Attributes:
+        sent: queue, key and error code of each that was (or would be) sent.
+        unsendable: the keys of those that cannot be sent again.
+        fault: what ended it early.
+    """
+
+    sent: list[dict[str, str]] = field(default_factory=list)
+    unsendable: list[str] = field(default_factory=list)
+    fault: BaseException | None = None
+
+
+def replay_deadletters(wanted: LetterFilter, app: Clients, bar: Bar, *, dry_run: bool) -> ReplayedLetters:
     """Sends dead letters to their queues again and forgets them; one that is bad still becomes a dead letter anew.
 
     Args:
         wanted: which dead letters.
         app: the clients.
+        bar: told how it goes on.
         dry_run: whether to send nothing.
 
     Returns:
-        What was (or would be) sent, and the keys of those that cannot be sent again.
-
-    Raises:
-        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+        What was (or would be) sent. A Ctrl-C or a storage that fails ends it early and is noted there.
     """
-    sent: list[dict[str, str]] = []
-    unsendable: list[str] = []
-    for row in list(find_letters(wanted, app)):
-        message = _message_of(row, app)
-        if message is None:
-            unsendable.append(str(row["RowKey"]))
-            continue
-        target, fields = message
-        if not dry_run:
-            app.queues.send(target, fields)
-            app.deadletters.forget(row)
-        sent.append({"queue": target, "key": str(row["RowKey"]), "error_code": str(row.get("error_code") or "")})
-    return sent, unsendable
+    done = ReplayedLetters()
+    try:
+        # All of them first: those that are bad still come back among them. Without their bodies, which may be many.
+        keys = [(str(row["PartitionKey"]), str(row["RowKey"])) for row in find_letters(wanted, app)]
+        bar.total(len(keys))
+        for start in range(0, len(keys), _PORTION):
+            portion = keys[start : start + _PORTION]
+            run_all(lambda key: _replay_letter(key, app, done, dry_run=dry_run), portion)
+            bar.advance(len(portion))
+            bar.counted(len(done.sent))
+    except (KeyboardInterrupt, AzureError) as error:
+        done.fault = error
+    done.sent.sort(key=lambda letter: (letter["queue"], letter["key"]))
+    done.unsendable.sort()
+    return done
+
+
+def _replay_letter(key: tuple[str, str], app: Clients, done: ReplayedLetters, *, dry_run: bool) -> None:
+    row = app.deadletters.get(*key)
+    if row is None:
+        return
+    message = _message_of(row, app)
+    if message is None:
+        done.unsendable.append(key[1])
+        return
+    target, fields = message
+    if not dry_run:
+        app.queues.send(target, fields)
+        app.deadletters.forget(row)
+    done.sent.append({"queue": target, "key": key[1], "error_code": str(row.get("error_code") or "")})
 
 
 def _message_of(row: Mapping[str, Any], app: Clients) -> tuple[str, dict[str, Any]] | None:
