@@ -192,7 +192,18 @@ def _end_or_wait(decision: Decision, row: ItemRow, work: Work, app: Clients) -> 
         case Decision.WAIT_FOR_QUIET:
             _send_back(work, app, (row.quiet_until or now) - now)
         case _:
-            _send_back(work, app, app.timings.operation_check)
+            _send_back(work, app, operation_wait(now - (row.submitted_at or now), app))
+
+
+def operation_wait(age: timedelta, app: Clients) -> timedelta:
+    """Returns the wait behind an open operation: the longer it is open, the longer, since many may wait behind many.
+
+    Args:
+        age: how long it has been open.
+        app: the clients.
+    """
+    wait = min(max(app.timings.operation_check, age / 4), app.timings.longest_delay)
+    return wait * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
 
 
 # Writing
@@ -290,10 +301,9 @@ def _settle(error: IngestionError, claimed: ItemRow | None, work: Work, app: Cli
     if isinstance(error, Throttled) and claimed:
         _pause_all(error, app)
     disposition = disposition_of(error)
-    waiting_since = work.retry_since or app.now()
     if disposition in {Disposition.DELAY, Disposition.HOLD}:
-        if app.now() - waiting_since < app.settings.retry_max_age:
-            _try_later(error, disposition, claimed, work, app, waiting_since=waiting_since)
+        if app.now() - (work.retry_since or app.now()) < app.settings.retry_max_age:
+            _try_later(error, disposition, claimed, work, app)
             return
         error = BadContent(
             f"Given up after {app.settings.retry_max_age}: {error.message}", code=error.code or ErrorCode.GAVE_UP
@@ -356,20 +366,16 @@ def _announce(work: Work, outcome: Outcome, app: Clients, *, operation_id: str |
 
 
 def _try_later(
-    error: IngestionError,
-    disposition: Disposition,
-    claimed: ItemRow | None,
-    work: Work,
-    app: Clients,
-    *,
-    waiting_since: datetime,
+    error: IngestionError, disposition: Disposition, claimed: ItemRow | None, work: Work, app: Clients
 ) -> None:
     is_held = disposition is Disposition.HOLD
     delay = retry_delay(work.attempt, error, app)
-    # To keep a pause or the own rate is no attempt: GeoCatalog was not asked.
+    # To keep a pause or the own rate is no attempt: GeoCatalog was not asked. What only waits in line, which takes a
+    # million items hours, is not given up for it.
     is_asked = not isinstance(error, RateLimited) and not (isinstance(error, Throttled) and claimed is None)
-    attempt = next_attempt(work.attempt) if is_asked else work.attempt
-    later = replace(work, attempt=attempt, retry_since=waiting_since)
+    later = work
+    if is_asked:
+        later = replace(work, attempt=next_attempt(work.attempt), retry_since=work.retry_since or app.now())
     _send_back(later, app, delay)
     log.warning(
         "Item %s/%s %s for %s: %s %s",
@@ -381,7 +387,7 @@ def _try_later(
     now = app.now()
     columns: dict[str, Any] = {
         "attempt": later.attempt,
-        "retry_since": waiting_since,
+        "retry_since": later.retry_since,
         "next_attempt": now + delay,
         "error_code": str(error.code),
         "error_message": error.message,

@@ -3,13 +3,12 @@
 import itertools
 import logging
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.clients import Clients
-from shared.clock import parse_timestamp
 from shared.group_commit import Conflict
 from shared.item_work import copy_of
 from shared.messages import next_attempt
@@ -30,6 +29,7 @@ def resume_for_a_while(
     *,
     collection: str | None = None,
     codes: Container[str] | None = None,
+    held_before: datetime | None = None,
     budget: timedelta = RESUME_BUDGET,
 ) -> bool:
     """Sends held items again at once, and stops when its time is over; what is left goes on by itself later.
@@ -38,6 +38,7 @@ def resume_for_a_while(
         app: the clients.
         collection: id of the collection; None for all.
         codes: the error codes to look for; None for all.
+        held_before: only those that are held since before this moment; None for all.
         budget: how long that may take; a portion that was begun is ended.
 
     Returns:
@@ -49,7 +50,7 @@ def resume_for_a_while(
     end = time.monotonic() + budget.total_seconds()
     resumed = 0
     is_all = True
-    for sent in resume_held(app, collection=collection, codes=codes):
+    for sent in resume_held(app, collection=collection, codes=codes, held_before=held_before):
         resumed += sent
         if time.monotonic() > end:
             is_all = False
@@ -59,13 +60,20 @@ def resume_for_a_while(
     return is_all
 
 
-def resume_held(app: Clients, *, collection: str | None = None, codes: Container[str] | None = None) -> Iterator[int]:
+def resume_held(
+    app: Clients,
+    *,
+    collection: str | None = None,
+    codes: Container[str] | None = None,
+    held_before: datetime | None = None,
+) -> Iterator[int]:
     """Sends the held items of one collection, or of all, again at once.
 
     Args:
         app: the clients.
         collection: id of the collection; None for all.
         codes: the error codes to look for; None for all.
+        held_before: only those that are held since before this moment; None for all.
 
     Yields:
         How many of a portion were sent. The next portion is sent when the next number is asked for.
@@ -73,17 +81,21 @@ def resume_held(app: Clients, *, collection: str | None = None, codes: Container
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached.
     """
-    # What is sent again may be held again before its turn comes a second time.
-    started = app.now()
     for name in [collection] if collection else list(app.status.partitions()):
-        entries = app.status.query_prefix(name, HELD_PREFIX, select=["RowKey", "error_code"])
-        ids = (_item_id(entry) for entry in entries if codes is None or entry.get("error_code") in codes)
+        entries = app.status.query_prefix(name, HELD_PREFIX, select=["RowKey", "Timestamp", "error_code"])
+        ids = (
+            str(entry["RowKey"]).removeprefix(HELD_PREFIX)
+            for entry in entries
+            if (codes is None or entry.get("error_code") in codes)
+            and (held_before is None or _since(entry) < held_before)
+        )
         for portion in _portions(ids):
-            yield sum(run_all(lambda item_id, name=name: _resume(name, item_id, started, app), portion))  # type: ignore[misc]
+            yield sum(run_all(lambda item_id, name=name: resume_item(name, item_id, app), portion))  # type: ignore[misc]
 
 
-def _item_id(entry: Mapping[str, Any]) -> str:
-    return str(entry["RowKey"]).removeprefix(HELD_PREFIX)
+def _since(entry: Any) -> datetime:  # noqa: ANN401 - an entity, whose metadata tells when it was written
+    moment: datetime = entry.metadata["timestamp"]
+    return moment
 
 
 def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
@@ -92,19 +104,13 @@ def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
         yield portion
 
 
-def _resume(collection: str, item_id: str, held_before: datetime, app: Clients) -> bool:
+def resume_item(collection: str, item_id: str, app: Clients) -> bool:
+    """Sends one item again at once if it is held; returns whether it was sent."""
     row = app.status.get(collection, item_id)
     if row is None or row.status is not ItemStatus.HELD:
         return False
-    if row.history and parse_timestamp(row.history[-1]["at"]) > held_before:
-        return False
     send_again(row, app)
     return True
-
-
-def resume_item(collection: str, item_id: str, app: Clients) -> bool:
-    """Sends one item again at once if it is held; returns whether it was sent."""
-    return _resume(collection, item_id, app.now(), app)
 
 
 def send_again(row: ItemRow, app: Clients, *, fresh_window: bool = False) -> None:

@@ -5,8 +5,9 @@ A source is never deleted, so there is no moment without one. A better token is 
 
 import logging
 import re
+import time
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azure.core.exceptions import AzureError
@@ -28,14 +29,19 @@ from shared.wanted_sources import wanted_sources
 
 log = logging.getLogger(__name__)
 
+# An issuer that hangs takes a minute and a half for its three tries; with that, and the minute for held items, a run
+# stays within functionTimeout (5 minutes).
+RENEWAL_BUDGET = timedelta(minutes=2)
+
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def renew_sources(app: Clients) -> int:
-    """Brings every wanted source to life or keeps it alive.
+def renew_sources(app: Clients, *, budget: timedelta = RENEWAL_BUDGET) -> int:
+    """Brings every wanted source to life or keeps it alive, as far as the time allows.
 
     Args:
         app: the clients.
+        budget: after how long no more is begun; the next run begins with what was left.
 
     Returns:
         How many were created or replaced.
@@ -48,11 +54,30 @@ def renew_sources(app: Clients) -> int:
     app.sources.note_faults(wanted.faults)
     for fault in wanted.faults:
         log.warning("INGESTION_SOURCES: %s", fault)
-    # At once, so that an issuer that hangs holds up its own source only.
-    renewed = sum(run_all(lambda spec: keep_alive(spec, app), wanted.specs.values()))
+    renewed = _keep_all_alive(wanted.specs.values(), app, budget)
     resume_for_sources(wanted.specs.values(), app)
     if wanted.faults:
         raise SettingsError("INGESTION_SOURCES: " + " ".join(wanted.faults))
+    return renewed
+
+
+def _keep_all_alive(specs: Iterable[SourceSpec], app: Clients, budget: timedelta) -> int:
+    checked = {str(row["RowKey"]): row.get("checked_at") for row in app.sources.rows()}
+    never = datetime.min.replace(tzinfo=UTC)
+    in_turn = sorted(specs, key=lambda spec: checked.get(source_key(spec.url)) or never)
+    end = time.monotonic() + budget.total_seconds()
+    left: list[str] = []
+
+    def look_after(spec: SourceSpec) -> bool:
+        if time.monotonic() > end:
+            left.append(spec.container_url)
+            return False
+        return keep_alive(spec, app)
+
+    # Many at once, so that an issuer that hangs holds up its own source only.
+    renewed = sum(run_all(look_after, in_turn))
+    if left:
+        log.warning("%s ingestion sources are left for the next run, since this one took too long.", len(left))
     return renewed
 
 
@@ -102,12 +127,16 @@ def resume_for_sources(specs: Iterable[SourceSpec], app: Clients, *, budget: tim
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached.
     """
-    keys = [source_key(spec.url) for spec in specs]
-    renewed = [key for key in keys if (app.sources.get(key) or {}).get("is_resumed") is False]
-    # Marked afterwards: after a crash in between, or where time ran out, the next run sends the others.
-    if renewed and resume_for_a_while(app, codes=ACCESS_CODES, budget=budget):
-        for key in renewed:
-            app.sources.update(key, {"is_resumed": True})
+    rows = {key: app.sources.get(key) or {} for key in (source_key(spec.url) for spec in specs)}
+    renewed = {key: row.get("renewed_at") or app.now() for key, row in rows.items() if row.get("is_resumed") is False}
+    if not renewed:
+        return
+    # What is held since after the last renewal was tried with it; to try that again and again would have no end.
+    is_all = resume_for_a_while(app, codes=ACCESS_CODES, held_before=max(renewed.values()), budget=budget)
+    if not is_all:
+        return  # the next run sends the others
+    for key in renewed:
+        app.sources.update(key, {"is_resumed": True})
 
 
 def renewal_margin(life: timedelta, wanted: timedelta) -> timedelta:

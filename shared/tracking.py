@@ -7,6 +7,7 @@ asked for by id; only a 404 by id means that the service has forgotten it, and t
 
 import logging
 import math
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -44,9 +45,13 @@ _STALLED_POLL = timedelta(minutes=15)
 # Those asked for by id in one pass; the oldest first, the rest in the next pass.
 _BY_ID_PER_PASS = 100
 # A page takes GeoCatalog some 150 ms, so that of tens of thousands of open operations a run sees only the newest in the
-# list. The share of its time that the list gets, the rest being for the oldest, and the pages after which it closes.
+# list. The share of its time that the list gets, the rest being for others, and the pages after which it closes.
 _SHARE_OF_LIST = 0.6
 _PAGES_AT_ONCE = 10
+# As many as are asked side by side: where GeoCatalog hangs, each lot takes the three tries of a call, 3 minutes.
+_BY_ID_AT_ONCE = 16
+# Finding the collections takes a query each: of the time at most a sixth.
+_REREAD_FACTOR = 5
 
 
 def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
@@ -63,9 +68,10 @@ def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
         azure.core.exceptions.AzureError: the table could not be read.
     """
     end = time.monotonic() + budget.total_seconds()
+    collections = _Collections(app)
     closed = 0
     while True:
-        due = _due_operations(app)
+        due = _due_operations(collections, app)
         if not due:
             return closed
         ended = 0
@@ -87,9 +93,26 @@ def track_operations(app: Clients, *, budget: timedelta = RUN_BUDGET) -> int:
         time.sleep(pause)
 
 
-def _due_operations(app: Clients) -> list[OperationRow]:
+class _Collections:
+    """The collections that have rows, looked for anew at each pass unless that takes long."""
+
+    def __init__(self, app: Clients) -> None:
+        self._app = app
+        self._names: list[str] = []
+        self._read_again = -math.inf
+
+    def names(self) -> list[str]:
+        started = time.monotonic()
+        if started > self._read_again:
+            self._names = list(self._app.status.partitions())
+            ended = time.monotonic()
+            self._read_again = ended + _REREAD_FACTOR * (ended - started)
+        return self._names
+
+
+def _due_operations(collections: _Collections, app: Clients) -> list[OperationRow]:
     now = app.now()
-    found = [row for rows in run_all(app.status.open_operations, app.status.partitions()) for row in rows]
+    found = [row for rows in run_all(app.status.open_operations, collections.names()) for row in rows]
     oldest = min((row.submitted_at for row in found), default=now)
     telemetry.measure(telemetry.Gauge.OLDEST_OPERATION, (now - oldest).total_seconds())
     return [row for row in found if row.next_poll is None or row.next_poll <= now]
@@ -103,32 +126,38 @@ def _one_pass(due: list[OperationRow], app: Clients, end: float) -> int:
     if len(due) > _FEW:
         started = time.monotonic()
         list_end = started + (end - started) * _SHARE_OF_LIST
-        for seen in _from_list(unseen, app):
+        for seen in _from_list(unseen, app, list_end):
             ended += _end_all([(by_id[operation_id], outcome) for operation_id, outcome in seen.items()], app, end)
-            if time.monotonic() > list_end:
-                most_by_id = len(unseen)  # the oldest, which end next, are those that the list had no time for
-                break
-    rows = sorted((by_id[operation_id] for operation_id in unseen), key=lambda row: row.submitted_at)[:most_by_id]
-    for start in range(0, len(rows), _BY_ID_PER_PASS):
+        if time.monotonic() > list_end:
+            most_by_id = len(unseen)  # the list had no time for them
+    rows = _in_turn([by_id[operation_id] for operation_id in unseen])[:most_by_id]
+    for start in range(0, len(rows), _BY_ID_AT_ONCE):
         if time.monotonic() > end:
             break
-        ended += _end_all(_ask_each(rows[start : start + _BY_ID_PER_PASS], app), app, end)
+        ended += _end_all(_ask_each(rows[start : start + _BY_ID_AT_ONCE], app), app, end)
     return ended
 
 
-def _from_list(unseen: set[str], app: Clients) -> Iterator[dict[str, OperationOutcome]]:
+def _from_list(unseen: set[str], app: Clients, end: float) -> Iterator[dict[str, OperationOutcome]]:
     """Yields how the wanted operations of some pages stand, and takes them out of `unseen`, until that is empty."""
     seen: dict[str, OperationOutcome] = {}
     pages = app.geocatalog.operations(max_pages=2 * math.ceil(len(unseen) / OPERATIONS_PAGE))
     for number, page in enumerate(pages, 1):
         seen |= {str(operation["id"]): read_outcome(operation) for operation in page if operation.get("id") in unseen}
         unseen.difference_update(seen)
-        if not unseen:
+        if not unseen or time.monotonic() > end:
             break
         if number % _PAGES_AT_ONCE == 0:
             yield seen
             seen = {}
     yield seen
+
+
+def _in_turn(rows: list[OperationRow]) -> list[OperationRow]:
+    """Puts the oldest first, which end next, and any other after each of them: some of the oldest may never end."""
+    oldest = sorted(rows, key=lambda row: row.submitted_at)
+    others = random.sample(oldest, len(oldest))
+    return list({row.operation_id: row for pair in zip(oldest, others, strict=True) for row in pair}.values())
 
 
 def _ask_each(rows: list[OperationRow], app: Clients) -> list[tuple[OperationRow, OperationOutcome]]:
@@ -163,17 +192,19 @@ def _end_all(found: Iterable[tuple[OperationRow, OperationOutcome]], app: Client
     for _, ending in decided:
         if ending is not None:
             endings.setdefault(ending.operation.collection, []).append(ending)
-    closed = 0
-    faults: list[AzureError] = []
-    for collection, some in endings.items():
-        try:
-            closed += close(some, app, end=end)
-        except AzureError as error:
-            log.error("Operations of collection %s were not closed: %s", collection, type(error).__name__)  # noqa: TRY400
-            faults.append(error)
-    if faults:
-        raise faults[0]  # after the others: one collection's rows must not keep theirs open
-    return closed
+    closings = run_all(lambda some: _close(some, app, end), endings.values())
+    for fault in (fault for _, fault in closings if fault):
+        raise fault  # after the others: one collection's rows must not keep theirs open
+    return sum(closed for closed, _ in closings)
+
+
+def _close(endings: list[Ending], app: Clients, end: float) -> tuple[int, AzureError | None]:
+    try:
+        return close(endings, app, end=end), None
+    except AzureError as error:
+        collection = endings[0].operation.collection
+        log.error("Operations of collection %s were not closed: %s", collection, type(error).__name__)  # noqa: TRY400
+        return 0, error
 
 
 def _ending(row: OperationRow, outcome: OperationOutcome, app: Clients) -> Ending | None:

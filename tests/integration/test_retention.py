@@ -10,6 +10,7 @@ from shared.clients import Clients, build_clients
 from shared.clock import utc_now
 from shared.deadletters import DeadLetters, body_of
 from shared.errors import BadMessage
+from shared.parallel import run_all
 from shared.provision import create_storage
 from shared.retention import remove_expired, remove_rows
 from shared.settings import read_settings
@@ -118,3 +119,10 @@ def test_a_dead_letter_that_was_seen_again_is_not_forgotten(app: Clients) -> Non
     assert found["count"] == 2
     app.deadletters.forget(found)
     assert app.deadletters.get("retention", str(row["RowKey"])) is None
+
+
+def test_the_same_body_many_times_at_once_is_one_dead_letter(app: Clients) -> None:
+    run_all(lambda _: app.deadletters.record("at-once", b"same", BadMessage("bad")), range(40))
+
+    (row,) = app.deadletters.rows("at-once")
+    assert 1 <= row["count"] <= 40

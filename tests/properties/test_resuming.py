@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
@@ -15,7 +15,7 @@ from shared.resume import resume_for_a_while, resume_held
 from shared.source_specs import parse_source
 from shared.source_store import source_key
 from shared.sources import resume_for_sources
-from shared.status_rows import ItemRow, ItemStatus
+from shared.status_rows import HELD_PREFIX, ItemRow, ItemStatus
 from shared.wanted_sources import want_source
 from tests.data.documents import item
 from tests.properties.apps import clear_queues, make_app, message_count
@@ -71,17 +71,15 @@ def test_without_time_a_portion_goes_on_and_the_next_run_takes_the_others(app: C
     assert message_count(app, QueueName.ITEMS) == MANY
 
 
-def test_an_item_that_is_held_again_meanwhile_is_not_sent_twice(app: Clients, collection: str) -> None:
-    portions = resume_held(app, collection=collection, codes={CODE})
-    first = next(portions)
-    for number in (0, MANY - 1):  # one that was sent already, one whose turn is still to come
-        row = app.status.get(collection, f"scene-{number:03}")
-        assert row
-        app.status.update(row, row.changed(ItemStatus.HELD, app.now(), error_code=CODE))
+def test_what_is_held_since_after_a_moment_is_left_alone(app: Clients, collection: str) -> None:
+    entries = app.status.query_prefix(collection, HELD_PREFIX, select=["RowKey", "Timestamp"])
+    first_held: list[datetime] = sorted(entry.metadata["timestamp"] for entry in entries)  # type: ignore[attr-defined]
+    moment = first_held[100]
 
-    assert first + sum(portions) == MANY - 1
+    resumed = sum(resume_held(app, collection=collection, codes={CODE}, held_before=moment))
 
-    assert statuses(collection, app).count("Held") == 2
+    assert resumed == sum(since < moment for since in first_held)
+    assert statuses(collection, app).count("Held") == MANY - resumed
 
 
 def test_a_source_counts_as_resumed_only_when_all_its_items_were_sent(app: Clients, collection: str) -> None:
@@ -89,7 +87,7 @@ def test_a_source_counts_as_resumed_only_when_all_its_items_were_sent(app: Clien
     spec = parse_source({"container_url": "https://ours.blob.core.windows.net/held", "managed_identity": identity})
     want_source(spec, app)
     key = source_key(spec.url)
-    app.sources.update(key, {"is_resumed": False})
+    app.sources.update(key, {"is_resumed": False, "renewed_at": app.now()})
 
     resume_for_sources([spec], app, budget=timedelta(0))
     assert (app.sources.get(key) or {})["is_resumed"] is False

@@ -22,6 +22,7 @@ from shared.tracking import track_operations
 from tests.data.documents import item
 from tests.properties.apps import Clock, clear_queues, decoded, make_app, message_count, results
 from tests.properties.catalog import COLLECTION, Catalog, wait_until
+from tests.properties.collection_desk import Desk
 
 DATED = {"datetime": "2026-04-16T10:00:00Z"}
 
@@ -96,6 +97,21 @@ def test_a_version_that_is_no_longer_served_holds_items(azurite: Azurite, catalo
     assert row is not None
     assert (row.status, row.error_code) == (ItemStatus.HELD, "UnsupportedApiVersionValue")
     assert "GEOCATALOG_API_VERSION" in str(row.error_message)
+
+
+def test_an_item_that_only_waits_in_line_is_not_given_up(azurite: Azurite, catalog: Catalog) -> None:
+    desk = Desk(azurite, catalog)
+    desk.clear()
+    desk.send({"item": item("in-line", collection=COLLECTION), "force": True}, QueueName.ITEMS)
+    for _ in range(3):
+        desk.app.pause.pause(timedelta(minutes=10))
+        assert desk.deliver() == 1
+        desk.clock.advance(timedelta(days=5))
+    assert ("POST", f"/stac/collections/{COLLECTION}/items") not in catalog.writes()
+
+    desk.settle()
+
+    assert [(result["id"], result["outcome"]) for result in desk.announced] == [("in-line", "ingested")]
 
 
 def test_operations_are_not_asked_for_during_a_pause(pausing: Clients, catalog: Catalog, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from azure.core.credentials import AccessToken
 
 from shared.clients import Clients, build_clients
 from shared.errors import LostResponse, Unavailable
-from shared.item_work import _claimed_row, copy_of, retry_delay
+from shared.item_work import _claimed_row, copy_of, operation_wait, retry_delay
 from shared.json_codec import read_json, write_json
 from shared.messages import DeletionMessage, IfExists, QueueName, correlation_id_of, parse_item_message, parse_message
 from shared.settings import read_settings
@@ -69,6 +69,14 @@ def test_delays_are_spread(app: Clients) -> None:
 def test_what_the_service_asks_for_is_kept(app: Clients) -> None:
     assert retry_delay(0, Unavailable("x", retry_after=timedelta(minutes=5)), app) >= timedelta(minutes=5)
     assert retry_delay(0, LostResponse("x"), app) <= timedelta(seconds=18)
+
+
+@pytest.mark.parametrize(("age", "wait"), [(0, 20), (60, 20), (400, 100), (3_600, 900), (86_400, 900)])
+def test_the_wait_behind_an_operation_grows_with_its_age(app: Clients, age: float, wait: float) -> None:
+    waits = {operation_wait(timedelta(seconds=age), app) for _ in range(50)}
+
+    assert len(waits) > 1
+    assert timedelta(seconds=wait) * 0.8 <= min(waits) <= max(waits) <= timedelta(seconds=wait) * 1.2
 
 
 # The columns of a claim

@@ -27,6 +27,17 @@ def test_a_faulty_entry_does_not_stop_the_others(world: World, caplog: pytest.Lo
     assert world.app.sources.faults() == []
 
 
+def test_what_a_run_has_no_time_for_is_told_and_done_by_the_next(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert renew_sources(world.app, budget=timedelta(0)) == 0
+    assert "1 ingestion sources are left for the next run" in caplog.text
+    assert world.token_requests() == 0
+
+    assert renew_sources(world.app) == 1
+    assert world.left() > timedelta(minutes=55)
+
+
 @pytest.mark.parametrize(
     "broken", ["not JSON", "{}", "https://elsewhere.blob.core.windows.net/configuration/list.json"]
 )
