@@ -123,7 +123,7 @@ class RunningStack:
             env={**os.environ, **self.env, "NO_COLOR": "1"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
             **options,
         )
@@ -134,13 +134,13 @@ def running_stack(state: Path, *options: str, settings: Mapping[str, str] | None
     """Runs a stack of its own: `geocatalog local up --detach`, and `down` at the end."""
     environment = {**os.environ, **(settings or {})}
     up = [*GEOCATALOG, "local", "up", "--detach", "--state", str(state), *options]
-    started = subprocess.run(up, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    started = subprocess.run(up, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert started.returncode == 0, started.stdout + started.stderr
     try:
         yield RunningStack(state)
     finally:
         down = [*GEOCATALOG, "local", "down", "--state", str(state)]
-        subprocess.run(down, capture_output=True, timeout=120, check=True)
+        subprocess.run(down, capture_output=True, timeout=300, check=True)
 
 
 def small_collection(collection: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from cli.faults import CommandError, usage_error
 app = typer.Typer(no_args_is_help=True, help="Run everything that stands in for Azure on this machine.")
 
 _DEFAULT_STATE = Path(".local")
-_UP_SECONDS = 120.0
+_UP_SECONDS = 300.0
 _DOWN_SECONDS = 60.0
 
 StateOption = Annotated[Path, typer.Option("--state", help="Folder for its env file, logs and data.")]

@@ -144,7 +144,7 @@ def test_a_ctrl_c_in_the_middle_is_finished_by_a_second_run(cli: Cli, stack: Run
         process.stdin.flush()
         wait_for(lambda: stack.rows("interrupted"), "the first item")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     report = json.loads(out)
     assert report["interrupted"]
@@ -168,6 +168,6 @@ def test_a_file_that_changes_while_it_is_read(cli: Cli, stack: RunningStack, tmp
         wait_for(lambda: stack.rows("changing"), "the first item")
         with file.open("a") as more:
             more.write(lines(bare_item("changing", "late")))
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=240)
     assert process.returncode == 1
     assert "changed while it was read" in err

@@ -99,7 +99,7 @@ def test_a_standstill_is_told_once(
     monkeypatch.setattr(watching, "_STANDSTILL_SECONDS", 0.5)
     app.queues.send(QueueName.ITEMS, {"item": small_item("watched", "a")})
     with pytest.raises(typer.Exit):
-        watching.watch(app, collections=[], correlation_id=None, until=parse_until("3s"), as_json=True)
+        watching.watch(app, collections=[], correlation_id=None, until=parse_until("8s"), as_json=True)
     printed = capsys.readouterr()
     assert printed.err.count("Nothing has moved") == 1
     assert "geocatalog doctor" in printed.err

@@ -10,8 +10,8 @@ from shared.operations import ACCESS_CODES
 from tests.running_stack import RunningStack, wait_for
 
 BBOX = [-22.455626, 63.834083, -22.395201, 63.880750]
-SAS_LIFE_SECONDS = 20
-TOKENS = 4  # that were in place while items were ingested
+SAS_LIFE_SECONDS = 40
+TOKENS = 3  # that were in place while items were ingested
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_items_without_a_source_are_held_until_it_comes(
     added = stack.command("sources", "add", container_url, "--planetary-computer", "sentinel-2-l2a", "--timeout", "30")
     assert added.returncode == 0, added.stderr
     # Long before their own next try: on this stack's clock the fifteen minutes are ninety seconds.
-    stack.wait_all(collection, "Succeeded", ids, seconds=30)
+    stack.wait_all(collection, "Succeeded", ids, seconds=75)
 
 
 def test_items_that_meet_a_lapsed_source_go_on_when_it_is_renewed(
@@ -59,7 +59,9 @@ def test_items_that_meet_a_lapsed_source_go_on_when_it_is_renewed(
     requests.put(f"{issuer}/behavior", json={"token_fault": "expired"}, timeout=10).raise_for_status()
     try:
         source = stack.clients.sources.rows()[0]
-        wait_for(lambda: stack.clients.sources.rows()[0]["expires_at"] < stack.clients.now(), "the SAS to end")
+        wait_for(
+            lambda: stack.clients.sources.rows()[0]["expires_at"] < stack.clients.now(), "the SAS to end", seconds=180
+        )
         item = scenes[0]
         stack.send("items", {"item": item, "collection": collection})
         stack.wait_all(collection, "Held", {item["id"]})
@@ -68,7 +70,7 @@ def test_items_that_meet_a_lapsed_source_go_on_when_it_is_renewed(
         assert "Its last renewal failed: A SAS from the Planetary Computer" in message
     finally:
         requests.post(f"{issuer}/reset", timeout=10).raise_for_status()
-    stack.wait_all(collection, "Succeeded", {item["id"]}, seconds=30)
+    stack.wait_all(collection, "Succeeded", {item["id"]}, seconds=75)
 
 
 def test_a_short_lived_sas_is_renewed_in_place_under_ongoing_ingestion(
@@ -81,8 +83,8 @@ def test_a_short_lived_sas_is_renewed_in_place_under_ongoing_ingestion(
     before = [str(row["source_id"]) for row in stack.clients.sources.rows()]
     ends = {row["expires_at"] for row in stack.clients.sources.rows()}
     ids: set[str] = set()
-    two_lives_on = time.monotonic() + 2 * SAS_LIFE_SECONDS
-    while len(ends) < TOKENS or time.monotonic() < two_lives_on:
+    a_life_on = time.monotonic() + SAS_LIFE_SECONDS
+    while len(ends) < TOKENS or time.monotonic() < a_life_on:
         # Always some under way, whichever moment the SAS is replaced at.
         for scene in scenes:
             item = {**scene, "id": f"scene-{len(ids)}"}

@@ -163,8 +163,10 @@ def test_what_sends_is_named(collector: Collector) -> None:
 
 
 def test_a_dead_collector_holds_up_nobody(stack: RunningStack, collector: Collector) -> None:
-    told_before = len(collector.texts)
     collector.answers.clear()
+    stack.send("items", small_item(COLLECTION, "untold"))
+    stack.wait_all(COLLECTION, "Succeeded", {"untold"})
+    told_before = len(collector.texts)  # what was under way when the collector stopped has come by now
     ids = {f"untold-{number}" for number in range(20)}
     for item_id in ids:
         stack.send("items", small_item(COLLECTION, item_id))

@@ -71,7 +71,7 @@ class FaultyStack:
         os.environ.update(
             {name: value for name, value in self.environment.items() if name.startswith(("IDENTITY_", "AZURE_"))}
         )
-        self.clients: Clients = build_clients(read_settings(self.environment))
+        self.clients: Clients = build_clients(read_settings({**self.environment, "TIME_SCALE": "1"}))
         create_storage(self.clients.storage)
         self.behave(ingest_seconds=[0.05, 0.3])
 
@@ -119,7 +119,7 @@ class FaultyStack:
         rows = self.clients.status.query_prefix(collection, ITEM_PREFIX, select=["status"])
         return Counter(str(row["status"]) for row in rows)
 
-    def wait_settled(self, collection: str, expected: Mapping[str, int], *, seconds: float = 150) -> None:
+    def wait_settled(self, collection: str, expected: Mapping[str, int], *, seconds: float = 600) -> None:
         """Waits until the rows stand as expected."""
         last: Counter[str] = Counter()
 
@@ -139,7 +139,7 @@ class FaultyStack:
             ]
             raise AssertionError(f"{error}; rows stand at {dict(last)}: {rows[:5]}") from None
 
-    def wait_queues_empty(self, *, seconds: float = 90) -> None:
+    def wait_queues_empty(self, *, seconds: float = 300) -> None:
         """Waits until no message is left on any queue but `results`."""
 
         def left() -> dict[str, int]:

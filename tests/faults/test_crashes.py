@@ -49,7 +49,7 @@ def test_duplicates_and_reordering(stack: FaultyStack) -> None:
             and all(held["properties"]["note"] == "version 3" for held in stack.catalog(COLLECTION).values())
         ),
         "the newest version of every item",
-        seconds=150,
+        seconds=600,
     )
     check_all_ingested(stack, newest)
     # Whatever came in between was newer at its time; beyond the three versions of an item nothing may be ingested.

@@ -14,7 +14,7 @@ from shared.messages import QueueName
 from shared.status_rows import ItemStatus
 from shared.tracking import track_operations
 from tests.data.documents import item
-from tests.properties.apps import clear_queues, make_app, message_count, results, take_all
+from tests.properties.apps import clear_queues, make_quick_app, message_count, results, take_all
 from tests.properties.catalog import COLLECTION, Catalog, wait_until
 
 EXISTS = {"method": "POST", "path": "*/items", "kind": "status", "status": 409, "count": 1}
@@ -24,7 +24,7 @@ LOST = {"method": "POST", "path": "*/items", "kind": "lose_response", "count": 1
 @pytest.fixture
 def app(azurite: Azurite, catalog: Catalog) -> Clients:
     """Build clients on empty queues, with delays of milliseconds."""
-    made = make_app(azurite, catalog.url, TIME_SCALE="0.001")
+    made = make_quick_app(azurite, catalog.url)
     clear_queues(made)
     catalog.reset()
     return made

@@ -1,6 +1,7 @@
 """A file of many items becomes a message per item; what is no item is a dead letter, and nothing else is lost."""
 
 import json
+import signal
 import subprocess
 import sys
 import zlib
@@ -18,9 +19,8 @@ from shared.ingestion import ingest_message
 from shared.json_codec import write_json
 from shared.messages import QueueName
 from tests.data.documents import item
-from tests.properties.apps import clear_queues, decoded, make_app, message_count, results
+from tests.properties.apps import clear_queues, decoded, make_app, results
 from tests.properties.catalog import wait_until
-from tests.running_stack import wait_for
 
 LINES = [item("a"), item("b"), item("c")]
 
@@ -291,16 +291,23 @@ def test_of_two_runs_of_one_message_one_steps_back(app: Clients, monkeypatch: py
 
 
 KILLED_RUN = """
-import sys
+import os, signal, sys, threading, time
 from datetime import datetime
 from shared.ingestion import ingest_message
-from tests.properties.apps import make_app
+from tests.properties.apps import make_app, message_count
 
 class Storage:
     def connection_string(self):
         return sys.argv[1]
 
-ingest_message(sys.argv[2].encode(), datetime.fromisoformat(sys.argv[3]), make_app(Storage(), "http://127.0.0.1:9"))
+def die_in_the_middle():
+    while message_count(app, "items") < 300:
+        time.sleep(0.005)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+app = make_app(Storage(), "http://127.0.0.1:9")
+threading.Thread(target=die_in_the_middle, daemon=True).start()
+ingest_message(sys.argv[2].encode(), datetime.fromisoformat(sys.argv[3]), app)
 """
 
 
@@ -309,9 +316,7 @@ def test_a_killed_run_is_gone_on_with(app: Clients, azurite: Azurite) -> None:
     message = write_json({"href": drop(app, ndjson(*map(item, names)))})
     moment = app.now()
     command = [sys.executable, "-c", KILLED_RUN, azurite.connection_string(), message.decode(), moment.isoformat()]
-    with subprocess.Popen(command) as process:
-        wait_for(lambda: message_count(app, QueueName.ITEMS) >= 300, "300 messages")
-        process.kill()
+    assert subprocess.run(command, timeout=300, check=False).returncode == -signal.SIGKILL
     before = ids(sent(app))
 
     ingest_message(message, moment, app)  # the host gives it again

@@ -20,7 +20,7 @@ from shared.queues import Queues
 from shared.status_rows import ItemStatus
 from shared.tracking import track_operations
 from tests.data.documents import item
-from tests.properties.apps import Clock, clear_queues, decoded, make_app, message_count, results
+from tests.properties.apps import Clock, clear_queues, decoded, make_app, make_quick_app, message_count, results
 from tests.properties.catalog import COLLECTION, Catalog, wait_until
 from tests.properties.collection_desk import Desk
 
@@ -30,7 +30,7 @@ DATED = {"datetime": "2026-04-16T10:00:00Z"}
 @pytest.fixture
 def app(azurite: Azurite, catalog: Catalog) -> Clients:
     """Build clients on empty queues, with delays of seconds."""
-    made = make_app(azurite, catalog.url, TIME_SCALE="0.001")
+    made = make_quick_app(azurite, catalog.url)
     clear_queues(made)
     catalog.reset()
     return made
@@ -89,7 +89,7 @@ def test_a_moment_ahead_of_the_queue_does_not_supersede_what_follows(app: Client
 
 
 def test_a_version_that_is_no_longer_served_holds_items(azurite: Azurite, catalog: Catalog, app: Clients) -> None:
-    old = make_app(azurite, catalog.url, TIME_SCALE="0.001", GEOCATALOG_API_VERSION="2024-01-31-preview")
+    old = make_quick_app(azurite, catalog.url, GEOCATALOG_API_VERSION="2024-01-31-preview")
 
     ingest_message(encoded({"item": item("versioned", collection=COLLECTION)}), old.now(), old)
 

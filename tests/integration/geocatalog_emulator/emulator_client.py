@@ -96,7 +96,7 @@ class EmulatorClient:
         return self.wait_for(accepted.json()["id"], TERMINAL)
 
     def wait_for(self, operation_id: str, statuses: set[str]) -> dict[str, Any]:
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 120
         while time.monotonic() < give_up:
             operation: dict[str, Any] = self.json(f"/inma/operations/{operation_id}")
             if operation["status"] in statuses:

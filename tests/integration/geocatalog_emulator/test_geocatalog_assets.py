@@ -177,7 +177,7 @@ def test_a_deleted_item_takes_its_blobs_along(copying: EmulatorClient, container
 
 def test_a_token_closes_when_it_expires(azurite: Azurite, container: ContainerClient) -> None:
     policies = AccessPolicies(azurite.blob_endpoint(ACCOUNT), ACCOUNT, azurite.accounts[ACCOUNT])
-    end = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=3)
+    end = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=8)
     policy, _ = policies.policy_until(container.container_name, end)
     other, _ = policies.policy_until(container.container_name, end + HOUR)
     assert policy != other
@@ -191,7 +191,7 @@ def test_a_token_closes_when_it_expires(azurite: Azurite, container: ContainerCl
     short, long = addresses
     assert requests.get(short, timeout=10).status_code == 200
     while requests.get(short, timeout=10).status_code == 200:
-        assert dt.datetime.now(dt.UTC) < end + dt.timedelta(seconds=5)
+        assert dt.datetime.now(dt.UTC) < end + dt.timedelta(seconds=30)
         time.sleep(0.05)
     assert dt.datetime.now(dt.UTC) > end - dt.timedelta(seconds=2)
     assert requests.get(long, timeout=10).status_code == 200

@@ -59,13 +59,13 @@ def test_operations_fail_with_the_code_that_was_asked_for(trusting: EmulatorClie
 
 
 def test_latency_delays_answers_but_not_control(trusting: EmulatorClient) -> None:
-    trusting.behave(latency_ms=300)
+    trusting.behave(latency_ms=2_000)
     start = time.monotonic()
     trusting.json("/stac/conformance")
-    assert time.monotonic() - start >= 0.3
+    assert time.monotonic() - start >= 2
     start = time.monotonic()
     trusting.control("GET", "behavior")
-    assert time.monotonic() - start < 0.3
+    assert time.monotonic() - start < 2
 
 
 def test_requests_are_listed_until_the_reset(trusting: EmulatorClient) -> None:

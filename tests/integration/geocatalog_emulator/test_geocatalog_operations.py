@@ -71,7 +71,7 @@ def test_a_pending_operation_is_cancelled_as_if_it_never_was(trusting: EmulatorC
 
 
 def test_a_running_operation_is_cancelled_and_says_so(trusting: EmulatorClient) -> None:
-    trusting.behave(ingest_seconds=[3, 3])
+    trusting.behave(ingest_seconds=[10, 10])
     operation_id = trusting.post(item("scene")).json()["id"]
     trusting.wait_for(operation_id, {"Running"})
     assert trusting.send("DELETE", f"/inma/operations/{operation_id}").status_code == 204

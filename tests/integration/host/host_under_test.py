@@ -20,14 +20,14 @@ from local.azurite import Azurite
 T = TypeVar("T")
 APPS = Path(__file__).with_name("apps")
 ROOT = Path(__file__).parents[3]
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 def unique_name(prefix: str) -> str:
     return f"{prefix}-{uuid.uuid4().hex[:10]}"
 
 
-def eventually(probe: Callable[[], T | None], *, seconds: float = 30.0, explain: Callable[[], str] = str) -> T:
+def eventually(probe: Callable[[], T | None], *, seconds: float = 60.0, explain: Callable[[], str] = str) -> T:
     """Wait until a probe returns something true, and return that."""
     end = time.monotonic() + seconds
     while True:
@@ -77,7 +77,7 @@ class RunningHost:
             return marks[0] if marks else None
 
         self.url = eventually(listening, seconds=START_SECONDS).rpartition(" ")[2]
-        assert requests.get(f"{self.url}/_emulator/health", timeout=5).json() == {"status": "ready"}
+        assert requests.get(f"{self.url}/_emulator/health", timeout=30).json() == {"status": "ready"}
         return self
 
     @property
@@ -93,7 +93,7 @@ class RunningHost:
         records = [json.loads(line) for line in lines]
         return [record for record in records if wanted.items() <= record.items()]
 
-    def eventually_records(self, count: int = 1, *, seconds: float = 30.0, **wanted: object) -> list[dict[str, Any]]:
+    def eventually_records(self, count: int = 1, *, seconds: float = 60.0, **wanted: object) -> list[dict[str, Any]]:
         def enough() -> list[dict[str, Any]] | None:
             found = self.records(**wanted)
             return found if len(found) >= count else None

@@ -33,7 +33,7 @@ def refusal(app: Path, settings: Mapping[str, str], *arguments: str) -> str:
     """Start a host that ends by itself, and return what it said."""
     host = RunningHost(app, settings, *arguments)
     try:
-        assert host.process.wait(20) == 1
+        assert host.process.wait(120) == 1
     except subprocess.TimeoutExpired:
         host.kill()
         raise
@@ -118,9 +118,9 @@ def test_settings_status_hand_runs_and_drain(azurite: Azurite, queues: QueueServ
         "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.500",
     }
     with RunningHost(app, settings) as host:
-        status = requests.get(f"{host.url}/admin/host/status", timeout=5).json()
+        status = requests.get(f"{host.url}/admin/host/status", timeout=30).json()
         assert (status["state"], status["id"]) == ("Running", host.host_id)
-        functions = requests.get(f"{host.url}/admin/functions", timeout=5).json()
+        functions = requests.get(f"{host.url}/admin/functions", timeout=30).json()
         assert {function["name"] for function in functions} == {"work", "record_poison", "work_on_bytes"}
         # One function lacks a setting: it alone is in error.
         assert list(status["errors"]) == ["work_on_bytes"]
@@ -129,7 +129,7 @@ def test_settings_status_hand_runs_and_drain(azurite: Azurite, queues: QueueServ
         host.eventually_records(event="work", body="plain")
 
         def run(name: str, body: object) -> int:
-            return requests.post(f"{host.url}/admin/functions/{name}", json=body, timeout=5).status_code
+            return requests.post(f"{host.url}/admin/functions/{name}", json=body, timeout=30).status_code
 
         assert run("work", {"input": '{"by": "hand"}'}) == 202
         host.eventually_records(event="work", body='{"by": "hand"}')
@@ -138,14 +138,14 @@ def test_settings_status_hand_runs_and_drain(azurite: Azurite, queues: QueueServ
         assert run("work_on_bytes", {"input": ""}) == 400
 
         def drain_state() -> str:
-            state: str = requests.get(f"{host.url}/admin/host/drain/status", timeout=5).json()["state"]
+            state: str = requests.get(f"{host.url}/admin/host/drain/status", timeout=30).json()["state"]
             return state
 
         assert drain_state() == "Disabled"
-        body = json.dumps({"do": "sleep", "seconds": 1.5})
+        body = json.dumps({"do": "sleep", "seconds": 6})
         queue.send_message(body)
         host.eventually_records(event="work", body=body)
-        assert requests.post(f"{host.url}/admin/host/drain", timeout=5).status_code == 202
+        assert requests.post(f"{host.url}/admin/host/drain", timeout=30).status_code == 202
         assert drain_state() == "InProgress"
         eventually(lambda: drain_state() == "Completed")
         # What ran was seen to its end, and nothing new is taken.

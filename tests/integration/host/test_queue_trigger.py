@@ -163,7 +163,12 @@ def test_log_lines_carry_time_level_function_and_invocation(host: RunningHost, w
     work_queue.send_message(body)
     host.eventually_records(event="done", body=body)
     [received] = host.records(event="work", body=body)
-    lines = eventually(lambda: [line for line in host.log.splitlines() if line.endswith(text)])
+
+    def both() -> list[str] | None:
+        found = [line for line in host.log.splitlines() if line.endswith(text)]
+        return found if len(found) > 1 else None
+
+    lines = eventually(both)
     assert [line.split(" ", 1)[1] for line in lines] == [
         f"Information work {received['invocation']} information {text}",
         f"Warning work {received['invocation']} warning {text}",
@@ -216,9 +221,9 @@ def test_renewal_keeps_a_long_message_from_being_delivered_again(
     short_lived: tuple[QueueClient, Path, dict[str, str]],
 ) -> None:
     queue, app, settings = short_lived
-    body = json.dumps({"do": "sleep", "seconds": 3.5})
+    body = json.dumps({"do": "sleep", "seconds": 10})
     queue.send_message(body)
-    with RunningHost(app, settings) as host:
+    with RunningHost(app, {**settings, "LOCAL_HOST_RECEIVE_VISIBILITY": "8"}) as host:
         host.eventually_records(event="done")
         eventually(lambda: remaining(queue) == 0)
         assert [record["dequeue_count"] for record in host.records(event="work")] == [1]

@@ -20,7 +20,7 @@ from shared.wanted_sources import want_source
 from tests.properties.catalog import wait_until
 from tests.properties.interrupts import Fuse, Killed, interruptible, kill
 
-from .world import SOURCES, World, expiry_of
+from .world import HANG_SECONDS, SOURCES, World, expiry_of
 
 RUN_EVERY = timedelta(minutes=5)
 LIFE = timedelta(hours=1)  # of the Planetary Computer's tokens
@@ -112,7 +112,7 @@ def test_after_an_outage_longer_than_the_margin_the_first_run_brings_the_source_
         ({"faults": [{"path": "/api/sas/*", "status": 429}]}, "answered 429"),
         ({"faults": [{"path": "/api/sas/*", "status": 501}]}, "answered 501"),
         ({"faults": [{"path": "/api/sas/*", "status": 403}]}, "answered 403"),
-        ({"faults": [{"path": "/api/sas/*", "status": 500, "delay_seconds": 3}]}, "did not answer"),
+        ({"faults": [{"path": "/api/sas/*", "status": 500, "delay_seconds": HANG_SECONDS}]}, "did not answer"),
     ],
     ids=lambda value: next(iter(value.values())) if isinstance(value, dict) and "token_fault" in value else None,
 )

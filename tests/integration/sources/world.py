@@ -24,6 +24,8 @@ VERSION = {"api-version": "2026-04-15"}
 # An instance whose waits are short, so that an issuer that hangs costs a test little.
 _QUICK = {"TIME_SCALE": "0.02"}
 _TIMEOUT = 10.0
+# How long an issuer hangs that does not answer in time.
+HANG_SECONDS = 5
 
 
 def expiry_of(source: Mapping[str, Any]) -> datetime:
@@ -67,7 +69,11 @@ class World:
         """Build the clients of another instance, with sources of its own; text is taken as it is."""
         text = sources if isinstance(sources, str) else json.dumps(sources)
         settings = {"PLANETARY_COMPUTER_URL": self._planetary_computer, "INGESTION_SOURCES": text, **_QUICK}
-        return make_app(self._azurite, self._catalog, self.clock, **{**settings, **environment})
+        made = make_app(self._azurite, self._catalog, self.clock, **{**settings, **environment})
+        # On a machine that other tests keep busy an answer takes longer than a fiftieth of its time.
+        made.geocatalog._read_timeout = 30  # noqa: SLF001 - as the real app has it
+        made.planetary_computer._timeout = (30, HANG_SECONDS / 2)  # noqa: SLF001
+        return made
 
     # GeoCatalog
 
