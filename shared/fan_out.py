@@ -5,6 +5,7 @@ so that a run that is killed is gone on with there, and so that two runs of one 
 """
 
 import hashlib
+import io
 import itertools
 import logging
 import time
@@ -31,8 +32,9 @@ log = logging.getLogger(__name__)
 MAX_ITEMS_PER_RUN = 1_000
 # What a kill can cause to be sent twice; the record of it costs one call for as many messages.
 ITEMS_PER_RECORD = 50
-# The same in bytes, so that few large lines do not fill the memory: the smallest instance has 512 MB.
-_BYTES_PER_RECORD = 8 * 1024 * 1024
+# The same in bytes, so that large lines do not fill the memory: with one more of 1 MiB, GeoCatalog's limit of an item,
+# and the piece being read they take no more than a document that is not large.
+_BYTES_PER_RECORD = 2 * 1024 * 1024
 
 # Fields of the file's message that its items do not inherit.
 _OWN_FIELDS = dict.fromkeys(("href", "offset", "first_enqueued", "attempt", "retry_since", "crashes"))
@@ -70,11 +72,11 @@ def fan_out(file: ItemFile, message: ItemMessage, enqueued_at: datetime, app: Cl
     """
     work = _FanOut(message, enqueued_at, app)
     progress = work.store.read()
-    if progress.sent:  # a run that was killed has come so far
+    if progress.position is not None:  # a run that was killed has come so far
         _go_on(work, progress)
-    elif (file.length or 0) > MAX_ITEMS_PER_RUN:
+    elif not progress.sent and (file.length or 0) > MAX_ITEMS_PER_RUN:
         _store_as_lines(file, work)
-    elif not _send_run(file.entries, progress, work).sent:
+    elif not _send_run(itertools.islice(file.entries, progress.sent, None), progress, work).sent:
         raise BadMessage("The file names no item.", code=ErrorCode.HREF_NOT_STAC)
 
 
@@ -120,13 +122,13 @@ def _entries_after(progress: Progress, work: _FanOut) -> Iterator[Iterator[FileE
 
 def _store_as_lines(file: ItemFile, work: _FanOut) -> None:
     """Stores a long ItemCollection with one item a line, so that each run need not read all of it, and sends that."""
-    lines = bytearray()
+    lines = io.BytesIO()  # unlike a bytearray it gives what it holds without a copy
     for entry in file.entries:
         if entry.item is None:
             _reject(entry, work.app, work)
         else:
-            lines += write_json(entry.item) + b"\n"
-    work.app.queues.send(QueueName.ITEMS, {**work.again, "href": work.store.store_lines(bytes(lines))})
+            lines.write(write_json(entry.item) + b"\n")
+    work.app.queues.send(QueueName.ITEMS, {**work.again, "href": work.store.store_lines(lines.getvalue())})
     log.info("A collection of %s entries was stored with one item a line", file.length)
 
 

@@ -56,8 +56,8 @@ def _ingest(body: bytes, enqueued_at: datetime, app: Clients) -> None:
     with open_item_file(str(message.href), app.hrefs) as file:
         if file.single is None:
             fan_out(file, message, enqueued_at, app)
-            return
-    ingest_item(file.single, message, body, enqueued_at, app)
+        else:
+            ingest_item(file.single, message, body, enqueued_at, app)
 
 
 def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueued_at: datetime, app: Clients) -> None:

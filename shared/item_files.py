@@ -9,11 +9,12 @@ from typing import Any
 from shared.errors import BadMessage, ErrorCode
 from shared.hrefs import HrefReader
 from shared.json_codec import read_json, write_json
+from shared.large_documents import DocumentRoom
 from shared.messages import BOM
 from shared.redact import redact
 
-# An ItemCollection is one JSON document and must be held in memory whole; the smallest instance has 512 MB and parsed
-# JSON takes several times its text. Newline-delimited files have no limit.
+# An ItemCollection is one JSON document and must be held in memory whole, where it takes up to seven times its text:
+# see large_documents. Newline-delimited files have no limit.
 MAX_COLLECTION_BYTES = 64 * 1024 * 1024
 
 
@@ -58,8 +59,9 @@ class ItemFile:
         features = fields.get("features")
         if not isinstance(features, list):
             raise BadMessage("The ItemCollection has no list of features.", code=ErrorCode.HREF_NOT_STAC)
-        entries = (_entry_of(feature, number) for number, feature in enumerate(features, 1))
-        return ItemFile(None, entries, len(features))
+        length = len(features)
+        entries = (_entry_of(feature, number) for number, feature in enumerate(_taken_from(features), 1))
+        return ItemFile(None, entries, length)
 
 
 @contextmanager
@@ -75,24 +77,16 @@ def open_item_file(href: str, hrefs: HrefReader) -> Iterator[ItemFile]:
 
     Raises:
         BadMessage: it may not be fetched, is too large, or is not STAC.
-        Unavailable: its host does not answer.
+        Unavailable: its host does not answer; or it is large and must wait for another that is being read.
     """
-    file = f"The file at {redact(href)}"
-    with hrefs.open(href) as chunks:
-        lines = _lines(chunks)
-        first, end = next(lines, (b"", 0))
-        first = first.removeprefix(BOM)
-        parsed = _parsed_object(first)
-        second = next(lines, None) if parsed is not None else None
-        if second is not None:
-            yield ItemFile(None, _ndjson(itertools.chain([(first, end), second], lines)))
-            return
-        document = _document(file, first, lines, parsed)
-        if document is not None:
-            yield document
-            return
-    with hrefs.open(href) as chunks:  # newline-delimited behind a first line that is no JSON
-        yield ItemFile(None, _ndjson(_lines(chunks)))
+    with DocumentRoom() as room:
+        with hrefs.open(href) as chunks:
+            file = _read(f"The file at {redact(href)}", _lines(chunks, room), room)
+            if file is not None:
+                yield file
+                return
+        with hrefs.open(href) as chunks:  # newline-delimited behind a first line that is no JSON
+            yield ItemFile(None, _ndjson(_lines(chunks, room)))
 
 
 @contextmanager
@@ -112,7 +106,7 @@ def open_rest_of_lines(href: str, hrefs: HrefReader, *, start: int, number: int)
         BadMessage: see open_item_file; or no line ends there, so that the file is another one now.
         Unavailable: see open_item_file.
     """
-    with hrefs.open(href, start=start - 1) as chunks:
+    with DocumentRoom() as room, hrefs.open(href, start=start - 1) as chunks:
         first = next(chunks, b"")
         if first[:1] != b"\n" and len(first) != 1:  # the last line may go without its end
             raise BadMessage(
@@ -120,11 +114,22 @@ def open_rest_of_lines(href: str, hrefs: HrefReader, *, start: int, number: int)
                 "of the new one none; send a message for it.",
                 code=ErrorCode.HREF_NOT_FOUND,
             )
-        yield _ndjson(_lines(itertools.chain([first[1:]], chunks), start), number)
+        yield _ndjson(_lines(itertools.chain([first[1:]], chunks), room, start), number)
+
+
+def _read(file: str, lines: Iterator[tuple[bytes, int]], room: DocumentRoom) -> ItemFile | None:
+    """Reads as much of a file as tells its form; None where it must be read again as lines."""
+    first, end = next(lines, (b"", 0))
+    first = first.removeprefix(BOM)
+    parsed = _parsed_object(first)
+    second = next(lines, None) if parsed is not None else None
+    if second is not None:
+        return ItemFile(None, _ndjson(itertools.chain([(first, end), second], lines)))
+    return _document(file, first, lines, parsed, room)
 
 
 def _document(
-    file: str, first: bytes, lines: Iterator[tuple[bytes, int]], parsed: dict[str, Any] | None
+    file: str, first: bytes, lines: Iterator[tuple[bytes, int]], parsed: dict[str, Any] | None, room: DocumentRoom
 ) -> ItemFile | None:
     """Reads a file that is one JSON document; None where it is none, but has lines that are Items."""
     if first.lstrip()[:1] not in {b"{", b"["}:
@@ -134,7 +139,7 @@ def _document(
             code=ErrorCode.HREF_NOT_STAC,
         )
     if parsed is None:
-        content = _joined(file, first, lines)
+        content = _joined(file, first, lines, room)
         parsed = _parsed_object(content)
         if parsed is None and _parsed(content) is None and any(map(_is_item, map(_parsed, content.splitlines()))):
             return None
@@ -147,10 +152,11 @@ def _document(
     return ItemFile.of_collection(parsed) if parsed.get("type") == "FeatureCollection" else _single(file, parsed)
 
 
-def _joined(file: str, first: bytes, lines: Iterator[tuple[bytes, int]]) -> bytes:
+def _joined(file: str, first: bytes, lines: Iterator[tuple[bytes, int]], room: DocumentRoom) -> bytes:
     content = bytearray(first)
     for line, _ in lines:
         content += line
+        room.grow_to(len(content))
         if len(content) > MAX_COLLECTION_BYTES:
             raise BadMessage(
                 f"{file} is one JSON document of more than {MAX_COLLECTION_BYTES:,} bytes; send "
@@ -204,7 +210,7 @@ def _parsed_object(text: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _lines(chunks: Iterator[bytes], position: int = 0) -> Iterator[tuple[bytes, int]]:
+def _lines(chunks: Iterator[bytes], room: DocumentRoom, position: int = 0) -> Iterator[tuple[bytes, int]]:
     """Yields the lines that hold something, each with the byte it ends at; one longer than any document in pieces."""
     rest = bytearray()
     for chunk in chunks:
@@ -212,13 +218,27 @@ def _lines(chunks: Iterator[bytes], position: int = 0) -> Iterator[tuple[bytes, 
         for line in whole:
             rest += line + b"\n"
             position += len(line) + 1
-            if rest.strip():
-                yield bytes(rest), position
-            rest.clear()
+            room.grow_to(len(rest))
+            if full := _emptied(rest):
+                yield full, position
         rest += last
         position += len(last)
-        if len(rest) > MAX_COLLECTION_BYTES:
-            yield bytes(rest), position
-            rest.clear()
-    if rest.strip():
-        yield bytes(rest), position
+        room.grow_to(len(rest))
+        if len(rest) > MAX_COLLECTION_BYTES and (full := _emptied(rest)):
+            yield full, position
+    if full := _emptied(rest):
+        yield full, position
+
+
+def _emptied(line: bytearray) -> bytes:
+    """Returns what a buffer held, of which nothing is kept; nothing where it held white space only."""
+    held = b"" if line.isspace() else bytes(line)
+    line.clear()
+    return held
+
+
+def _taken_from(values: list[object]) -> Iterator[object]:
+    """Yields the values of a list and removes them, so that their memory is free for what is made of them."""
+    values.reverse()
+    while values:
+        yield values.pop()

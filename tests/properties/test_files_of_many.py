@@ -6,12 +6,13 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from local.azurite import Azurite
-from shared import fan_out
+from shared import fan_out, large_documents
 from shared.blob_events import receive_blob
 from shared.clients import Clients
 from shared.deadletters import body_of
@@ -21,6 +22,7 @@ from shared.messages import QueueName
 from tests.data.documents import item
 from tests.properties.apps import clear_queues, decoded, make_app, results
 from tests.properties.catalog import wait_until
+from tests.properties.interrupts import Fuse, Killed, interruptible, kill
 
 LINES = [item("a"), item("b"), item("c")]
 
@@ -49,9 +51,9 @@ def ingest(app: Clients, file: bytes, **fields: Any) -> list[dict[str, Any]]:
     return sent(app)
 
 
-def drop(app: Clients, file: bytes) -> str:
+def drop(app: Clients, file: bytes, name: str = "many.json") -> str:
     """Put the file where messages may name it, and give its URL."""
-    blob = app.storage.blobs.get_container_client("incoming").upload_blob("many.json", file, overwrite=True)
+    blob = app.storage.blobs.get_container_client("incoming").upload_blob(name, file, overwrite=True)
     return str(blob.url)
 
 
@@ -346,3 +348,117 @@ def test_a_blob_changed_within_a_second_is_sent_in_both_versions_and_an_event_th
     (again,) = sent(app)
     ingest_message(write_json(again), app.now(), app)
     assert sent(app) == []
+
+
+# Files that cannot be handled without holding more than a thousand bytes of them at once.
+LARGE: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
+    "collection": FORMS["collection"],
+    "collection with a line end": lambda items: FORMS["collection"](items) + b"\n",
+    "indented collection": lambda items: FORMS["collection"](items).replace(b",", b",\n"),
+    "large lines": lambda items: ndjson(*(one | {"description": "x" * 1_000} for one in items)),
+}
+
+
+@pytest.fixture
+def fuse() -> Fuse:
+    return Fuse()
+
+
+@pytest.fixture
+def fused(app: Clients, azurite: Azurite, fuse: Fuse, monkeypatch: pytest.MonkeyPatch) -> Clients:
+    """Give clients whose calls may be interrupted, of an app to which a thousand bytes are much."""
+    monkeypatch.setattr(large_documents, "LARGE_BYTES", 1_000)
+    return interruptible(app, azurite, fuse, lambda *_: None)
+
+
+@pytest.fixture(params=[5, 1_000], ids=["in several runs", "in one run"])
+def _runs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", request.param)
+
+
+def ingest_beside(app: Clients, *hrefs: str) -> None:
+    """Handle messages as another thread of the same process does."""
+    with ThreadPoolExecutor(1) as executor:
+        for href in hrefs:
+            executor.submit(ingest_message, write_json({"href": href}), app.now(), app).result()
+
+
+def nine(name: str) -> list[dict[str, Any]]:
+    return [item(f"{name}-{number}") for number in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [*((form, "collection") for form in LARGE), *(("collection", form) for form in LARGE)]
+)
+@pytest.mark.usefixtures("_runs")
+def test_of_two_large_files_at_once_one_comes_back_when_the_other_is_done(
+    fused: Clients, fuse: Fuse, first: str, second: str
+) -> None:
+    href = drop(fused, LARGE[first](nine("a")), "first.json")
+    other = drop(fused, LARGE[second](nine("b")), "second.json")
+    fuse.set(1, lambda: ingest_beside(fused, other), after=False)
+
+    ingest_message(write_json({"href": href}), fused.now(), fused)
+
+    messages = sent(fused)
+    (later,) = [message for message in messages if message.get("href") == other]
+    assert later["attempt"] == 1
+    rest = [message for message in messages if "href" in message and message != later]
+    found = ids([message for message in messages if "item" in message])
+    for message in rest:
+        found += send_to_the_end(fused, message)
+    assert found == [f"a-{number}" for number in range(9)]
+    assert send_to_the_end(fused, later) == [f"b-{number}" for number in range(9)]
+    assert list(fused.deadletters.rows()) == []
+
+
+def test_a_large_item_takes_its_turn_until_it_is_ingested(fused: Clients, fuse: Fuse) -> None:
+    href = drop(fused, write_json(item("large-item") | {"description": "x" * 1_000}), "first.json")
+    other = drop(fused, LARGE["collection"](nine("b")), "second.json")
+    fuse.set(1, lambda: ingest_beside(fused, other), after=False)
+
+    ingest_message(write_json({"href": href}), fused.now(), fused)
+
+    (later,) = [message for message in sent(fused) if message.get("href") == other]
+    assert later["attempt"] == 1
+
+
+def test_what_needs_little_memory_waits_for_no_large_file(fused: Clients, fuse: Fuse) -> None:
+    href = drop(fused, LARGE["collection"](nine("a")), "first.json")
+    long = drop(fused, ndjson(*nine("b")), "long.ndjson")
+    small = drop(fused, LARGE["collection"]([item("c")]), "small.json")
+    fuse.set(1, lambda: ingest_beside(fused, long, small), after=False)
+
+    ingest_message(write_json({"href": href}), fused.now(), fused)
+
+    names = [f"{name}-{number}" for name in "ab" for number in range(9)]
+    assert sorted(ids(sent(fused))) == [*names, "c"]
+
+
+@pytest.mark.parametrize("file", [b"[" + b"7," * 1_000 + b"7]", write_json({"type": "Feature" * 1_000})])
+def test_a_large_file_that_is_refused_holds_up_no_other(fused: Clients, file: bytes) -> None:
+    assert ingest(fused, file) == []
+    assert len(list(fused.deadletters.rows())) == 1
+
+    ingest_beside(fused, drop(fused, LARGE["collection"](nine("b"))))
+
+    assert ids(sent(fused)) == [f"b-{number}" for number in range(9)]
+
+
+@pytest.mark.parametrize("form", LARGE)
+def test_a_large_file_whose_run_was_killed_is_gone_on_with(
+    fused: Clients, fuse: Fuse, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr(fan_out, "ITEMS_PER_RECORD", 2)
+    message, moment = write_json({"href": drop(fused, LARGE[form](nine("a")))}), fused.now()
+    fuse.set(8, kill, after=False)  # how far it has come is read, two times two items and a record written
+    with pytest.raises(Killed):
+        ingest_message(message, moment, fused)
+    before = ids(sent(fused))
+
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(ingest_message, message, moment, fused).result()
+
+    after = ids(sent(fused))
+    assert before[:4] == [f"a-{number}" for number in range(4)]
+    assert after == [f"a-{number}" for number in range(4, 9)]
