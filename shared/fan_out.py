@@ -18,11 +18,12 @@ from shared.clients import Clients
 from shared.clock import format_timestamp
 from shared.errors import BadMessage, ErrorCode
 from shared.fan_out_store import FanOutStore, Progress
-from shared.item_files import FileEntry, ItemFile, open_item_file, open_rest_of_lines
+from shared.item_files import FileEntry, ItemFile, open_item_file, open_lines
 from shared.json_codec import canonical_json, write_json
 from shared.message_handling import reject
 from shared.messages import ItemMessage, QueueName, dump_message
 from shared.parallel import run_all
+from shared.payloads import Payloads
 from shared.redact import redact
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ ITEMS_PER_RECORD = 50
 _BYTES_PER_RECORD = 2 * 1024 * 1024
 
 # Fields of the file's message that its items do not inherit.
-_OWN_FIELDS = dict.fromkeys(("href", "offset", "first_enqueued", "attempt", "retry_since", "crashes"))
+_OWN_FIELDS = dict.fromkeys(("href", "offset", "lines_of", "first_enqueued", "attempt", "retry_since", "crashes"))
 
 
 class _FanOut:
@@ -45,12 +46,15 @@ class _FanOut:
 
     def __init__(self, message: ItemMessage, enqueued_at: datetime, app: Clients) -> None:
         self.href = str(message.href)
+        self.lines_of = message.lines_of
         self.app = app
         self.first_enqueued = message.first_enqueued or enqueued_at
         self.common = dump_message(message.model_copy(update=_OWN_FIELDS))
         again = {**self.common, "href": self.href, "first_enqueued": format_timestamp(self.first_enqueued)}
         self.store = FanOutStore(app.storage.blobs, hashlib.sha256(canonical_json(again)).hexdigest())
         self.again = {**again, "attempt": 0}
+        if self.lines_of:
+            self.again["lines_of"] = self.lines_of
 
 
 def fan_out(file: ItemFile, message: ItemMessage, enqueued_at: datetime, app: Clients) -> None:
@@ -88,13 +92,26 @@ def go_on(message: ItemMessage, enqueued_at: datetime, app: Clients) -> None:
     _go_on(work, progress if progress.sent >= offset else Progress(offset, etag=progress.etag))
 
 
-def fan_out_whole(file: ItemFile, first_enqueued: datetime, app: Clients) -> None:
-    """Sends one message per item of an ItemCollection that came as a message, so is small enough for one run.
+def fan_out_whole(file: ItemFile, body: bytes, first_enqueued: datetime, app: Clients) -> None:
+    """Sends one message per item of an ItemCollection that came as a message.
+
+    One of more entries than a run handles, which are hardly items, is kept as a payload and sent by its URL.
+
+    Args:
+        file: the ItemCollection.
+        body: its text.
+        first_enqueued: when it was put on the queue.
+        app: the clients.
 
     Raises:
         BadMessage: it names no item.
         azure.core.exceptions.AzureError: the storage could not be written.
     """
+    if (file.length or 0) > MAX_ITEMS_PER_RUN:
+        moment = format_timestamp(first_enqueued)
+        message = {"href": Payloads(app.storage.blobs).store(body), "first_enqueued": moment, "attempt": 0}
+        app.queues.send(QueueName.ITEMS, message)
+        return
     number = 0
     for number, entry in enumerate(file.entries, 1):
         if entry.item is None:
@@ -112,24 +129,28 @@ def _go_on(work: _FanOut, progress: Progress) -> None:
 
 @contextmanager
 def _entries_after(progress: Progress, work: _FanOut) -> Iterator[Iterator[FileEntry]]:
-    if progress.position is None:
+    if progress.position is not None:
+        with open_lines(work.href, work.app.hrefs, start=progress.position, number=progress.sent) as entries:
+            yield entries
+    elif work.lines_of:
+        with open_lines(work.href, work.app.hrefs) as entries:
+            yield itertools.islice(entries, progress.sent, None)
+    else:
         with open_item_file(work.href, work.app.hrefs) as file:
             yield itertools.islice(file.entries, progress.sent, None)
-    else:
-        with open_rest_of_lines(work.href, work.app.hrefs, start=progress.position, number=progress.sent) as entries:
-            yield entries
 
 
 def _store_as_lines(file: ItemFile, work: _FanOut) -> None:
-    """Stores a long ItemCollection with one item a line, so that each run need not read all of it, and sends that."""
+    """Stores a long ItemCollection with one entry a line, so that each run need not read all of it, and sends that.
+
+    Entries that are no items are stored too: to reject them takes a run's time limit and record of progress.
+    """
     lines = io.BytesIO()  # unlike a bytearray it gives what it holds without a copy
     for entry in file.entries:
-        if entry.item is None:
-            _reject(entry, work.app, work)
-        else:
-            lines.write(write_json(entry.item) + b"\n")
-    work.app.queues.send(QueueName.ITEMS, {**work.again, "href": work.store.store_lines(lines.getvalue())})
-    log.info("A collection of %s entries was stored with one item a line", file.length)
+        lines.write((entry.text if entry.item is None else write_json(entry.item)) + b"\n")
+    href = work.store.store_lines(lines.getvalue())
+    work.app.queues.send(QueueName.ITEMS, {**work.again, "href": href, "lines_of": redact(work.href)})
+    log.info("A collection of %s entries was stored with one entry a line", file.length)
 
 
 def _send_run(entries: Iterator[FileEntry], progress: Progress, work: _FanOut) -> Progress:
@@ -171,9 +192,9 @@ def _send_all(entries: Iterable[FileEntry], before: int, work: _FanOut) -> None:
 
 
 def _reject(entry: FileEntry, app: Clients, work: _FanOut | None = None) -> None:
-    where = f" It stands in {redact(work.href)}; mend it and send it again." if work else ""
+    where = f" It stands in {work.lines_of or redact(work.href)}; mend it and send it again." if work else ""
     mark = work.common.get("correlation_id") if work else None
-    reject(QueueName.ITEMS, entry.text, BadMessage(entry.reason + where), app, correlation_id=mark)
+    reject(QueueName.ITEMS, entry.text.rstrip(b"\r\n"), BadMessage(entry.reason + where), app, correlation_id=mark)
 
 
 def _send(item: dict[str, Any], common: dict[str, Any], first_enqueued: datetime, app: Clients) -> None:

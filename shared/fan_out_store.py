@@ -47,7 +47,7 @@ class FanOutStore:
     def __init__(self, blobs: BlobServiceClient, name: str) -> None:
         self._blobs = blobs
         self._record = blobs.get_blob_client(PAYLOADS, f"{_FOLDER}/{name}.json")
-        self._lines = blobs.get_blob_client(PAYLOADS, f"{_FOLDER}/{name}.ndjson")
+        self._lines = blobs.get_blob_client(PAYLOADS, f"{_FOLDER}/{name}.entries")
 
     def read(self) -> Progress:
         """Returns how far the file was sent.
@@ -81,7 +81,7 @@ class FanOutStore:
         return replace(progress, etag=str(made["etag"]))
 
     def store_lines(self, content: bytes) -> str:
-        """Stores a file of one item a line and returns its URL.
+        """Stores a file of one entry a line and returns its URL.
 
         Raises:
             azure.core.exceptions.AzureError: the storage could not be reached.

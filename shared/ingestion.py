@@ -44,13 +44,13 @@ def ingest_message(raw: bytes, enqueued_at: datetime, app: Clients) -> None:
 def _ingest(body: bytes, enqueued_at: datetime, app: Clients) -> None:
     fields = read_object(body)
     if fields.get("type") == "FeatureCollection":
-        fan_out_whole(ItemFile.of_collection(fields), enqueued_at, app)
+        fan_out_whole(ItemFile.of_collection(fields), body, enqueued_at, app)
         return
     message = parse_item_message(fields)
     if message.item is not None:
         ingest_item(message.item, message, body, enqueued_at, app)
         return
-    if message.offset:
+    if message.offset or message.lines_of:
         go_on(message, enqueued_at, app)
         return
     with open_item_file(str(message.href), app.hrefs) as file:

@@ -90,8 +90,8 @@ def open_item_file(href: str, hrefs: HrefReader) -> Iterator[ItemFile]:
 
 
 @contextmanager
-def open_rest_of_lines(href: str, hrefs: HrefReader, *, start: int, number: int) -> Iterator[Iterator[FileEntry]]:
-    """Opens newline-delimited Items behind those that were read already.
+def open_lines(href: str, hrefs: HrefReader, *, start: int = 0, number: int = 0) -> Iterator[Iterator[FileEntry]]:
+    """Opens a file of one entry a line, whatever the first may be, behind those that were read already.
 
     Args:
         href: see open_item_file.
@@ -106,15 +106,20 @@ def open_rest_of_lines(href: str, hrefs: HrefReader, *, start: int, number: int)
         BadMessage: see open_item_file; or no line ends there, so that the file is another one now.
         Unavailable: see open_item_file.
     """
-    with DocumentRoom() as room, hrefs.open(href, start=start - 1) as chunks:
-        first = next(chunks, b"")
-        if first[:1] != b"\n" and len(first) != 1:  # the last line may go without its end
-            raise BadMessage(
-                f"The file at the href was changed while its items were sent: {number:,} of its entries had been, and "
-                "of the new one none; send a message for it.",
-                code=ErrorCode.HREF_NOT_FOUND,
-            )
-        yield _ndjson(_lines(itertools.chain([first[1:]], chunks), room, start), number)
+    with DocumentRoom() as room, hrefs.open(href, start=max(start - 1, 0)) as chunks:
+        rest = _behind_line_end(chunks, number) if start else chunks
+        yield _ndjson(_lines(rest, room, start), number)
+
+
+def _behind_line_end(chunks: Iterator[bytes], number: int) -> Iterator[bytes]:
+    first = next(chunks, b"")
+    if first[:1] != b"\n" and len(first) != 1:  # the last line may go without its end
+        raise BadMessage(
+            f"The file at the href was changed while its items were sent: {number:,} of its entries had been, and "
+            "of the new one none; send a message for it.",
+            code=ErrorCode.HREF_NOT_FOUND,
+        )
+    return itertools.chain([first[1:]], chunks)
 
 
 def _read(file: str, lines: Iterator[tuple[bytes, int]], room: DocumentRoom) -> ItemFile | None:
@@ -179,12 +184,11 @@ def _single(file: str, parsed: dict[str, Any]) -> ItemFile:
 
 def _ndjson(lines: Iterator[tuple[bytes, int]], before: int = 0) -> Iterator[FileEntry]:
     for number, (line, end) in enumerate(lines, before + 1):
-        value = _parsed(line)
-        yield (
-            _entry_of(value, number, text=line, end=end)
-            if value is not None
-            else FileEntry(line, None, f"Line {number} is not JSON.", end)
-        )
+        try:
+            entry = _entry_of(read_json(line), number, text=line, end=end)
+        except ValueError:
+            entry = FileEntry(line, None, f"Line {number} is not JSON.", end)
+        yield entry
 
 
 def _entry_of(value: object, number: int, *, text: bytes = b"", end: int | None = None) -> FileEntry:

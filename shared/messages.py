@@ -26,7 +26,7 @@ from shared.clock import EARLIEST_MOMENT, LATEST_MOMENT
 from shared.errors import BadMessage
 from shared.json_codec import read_json, write_json
 from shared.nearest import unknown_key
-from shared.redact import redact
+from shared.redact import MAX_TEXT, redact
 
 
 class QueueName(StrEnum):
@@ -78,7 +78,9 @@ def _written_out(moment: object) -> object:
     raise ValueError("must be a timestamp such as 2026-04-16T10:00:00Z")
 
 
-CorrelationId = Annotated[str, Field(max_length=200), AfterValidator(redact)]  # it goes into rows, results and logs
+# Redacted, since they go into rows, results and logs.
+CorrelationId = Annotated[str, Field(max_length=200), AfterValidator(redact)]
+FileName = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(redact)]
 Count = Annotated[int, Field(strict=True, ge=0, le=_MAX_NUMBER)]
 Flag = Annotated[bool, Field(strict=True)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_storable)]
@@ -132,6 +134,10 @@ class ItemMessage(Message):
     ] = None
     drop_assets: Annotated[list[str], Field(description="asset keys to leave out")] = []
     offset: Annotated[Count | None, Field(description="kept by the app: items already sent from the file")] = None
+    lines_of: Annotated[
+        FileName | None,
+        Field(description="kept by the app: the ItemCollection whose entries stand one a line at the href"),
+    ] = None
 
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:

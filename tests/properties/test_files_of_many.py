@@ -1,5 +1,7 @@
 """A file of many items becomes a message per item; what is no item is a dead letter, and nothing else is lost."""
 
+import hashlib
+import itertools
 import json
 import signal
 import subprocess
@@ -17,7 +19,7 @@ from shared.blob_events import receive_blob
 from shared.clients import Clients
 from shared.deadletters import body_of
 from shared.ingestion import ingest_message
-from shared.json_codec import write_json
+from shared.json_codec import canonical_json, write_json
 from shared.messages import QueueName
 from tests.data.documents import item
 from tests.properties.apps import clear_queues, decoded, make_app, results
@@ -115,6 +117,7 @@ def test_every_item_has_its_own_retries(app: Clients) -> None:
     [
         (b'{"type": "Feature",', "Line 2 is not JSON."),
         (b"7", "Entry 2 is not a STAC Item."),
+        (b"null", "Entry 2 is not a STAC Item."),
         (write_json({"type": "FeatureCollection", "features": [item("d")]}), "Entry 2 is not a STAC Item."),
     ],
 )
@@ -210,16 +213,109 @@ def test_a_file_of_several_runs_is_sent_once(
     assert list(app.deadletters.rows()) == []
 
 
-def test_wrong_entries_of_a_long_collection_cost_themselves_only(app: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", 2)
-    document = {"type": "FeatureCollection", "features": [7, *LINES, {"type": "Item"}]}
+# None is an Item, and a file that began with one of them would not be taken for one of newline-delimited Items.
+WRONG: list[Any] = [7, None, [], "x", {}, {"type": "Item"}, True, [[]], {"type": "FeatureCollection", "features": []}]
 
-    assert send_to_the_end(app, {"href": drop(app, write_json(document))}) == ["a", "b", "c"]
-    reasons = sorted(letter["reason"] for letter in app.deadletters.rows())
-    assert [reason.partition(".")[0] for reason in reasons] == [
-        "Entry 1 is not a STAC Item",
-        "Entry 5 is not a STAC Item",
-    ]
+
+@pytest.mark.parametrize("wrong", WRONG, ids=json.dumps)
+def test_a_wrong_entry_of_a_long_collection_costs_itself_only(
+    app: Clients, monkeypatch: pytest.MonkeyPatch, wrong: object
+) -> None:
+    monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", 2)
+    document = {"type": "FeatureCollection", "features": [wrong, *LINES, [wrong]]}
+    href = drop(app, write_json(document))
+
+    assert send_to_the_end(app, {"href": href, "correlation_id": "mine"}) == ["a", "b", "c"]
+    assert {json.dumps(json.loads(body_of(letter))): letter["reason"] for letter in app.deadletters.rows()} == {
+        json.dumps(wrong): f"Entry 1 is not a STAC Item. It stands in {href}; mend it and send it again.",
+        json.dumps([wrong]): f"Entry 5 is not a STAC Item. It stands in {href}; mend it and send it again.",
+    }
+    assert {letter["correlation_id"] for letter in app.deadletters.rows()} == {"mine"}
+
+
+def test_a_wrong_entry_is_the_same_dead_letter_in_a_short_collection_and_in_a_long_one(
+    app: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = write_json({"type": "FeatureCollection", "features": [*LINES, {"type": "Item"}]})
+    for most in (10, 2):
+        monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", most)
+        assert send_to_the_end(app, {"href": drop(app, document)}) == ["a", "b", "c"]
+
+    assert [letter["count"] for letter in app.deadletters.rows()] == [2]
+
+
+@pytest.mark.parametrize("bare", [False, True], ids=["file", "message"])
+def test_many_wrong_entries_outlast_no_run(
+    app: Clients, azurite: Azurite, monkeypatch: pytest.MonkeyPatch, *, bare: bool
+) -> None:
+    monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", 100)
+    hurried = make_app(azurite, "http://127.0.0.1:9", TIME_SCALE="0.000001")  # in which a run's time is always over
+    document = write_json({"type": "FeatureCollection", "features": [*range(120), item("a")]})
+    bodies = [document if bare else write_json({"href": drop(app, document)})]
+    rejected, found = [0], []
+    while bodies:
+        ingest_message(bodies.pop(), app.now(), hurried)
+        came = sent(app)
+        found += ids([message for message in came if "item" in message])
+        bodies += [write_json(message) for message in came if "href" in message]
+        rejected.append(len(list(app.deadletters.rows())))
+
+    assert max(later - before for before, later in itertools.pairwise(rejected)) == fan_out.ITEMS_PER_RECORD
+    assert found == ["a"]
+    letters = {int(body_of(letter)): letter for letter in app.deadletters.rows()}
+    assert sorted(letters) == list(range(120))
+    assert all(letter["reason"].startswith(f"Entry {value + 1} is") for value, letter in letters.items())
+    assert {letter["count"] for letter in letters.values()} == {1}
+    assert len(results(app)) == 120
+
+
+@pytest.mark.parametrize("calls", [*range(2, 31, 4)])
+def test_a_killed_run_rejects_again_what_it_did_since_its_last_record(
+    app: Clients, azurite: Azurite, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", 8)
+    monkeypatch.setattr(fan_out, "ITEMS_PER_RECORD", 2)
+    fuse = Fuse()
+    fused = interruptible(app, azurite, fuse, lambda *_: None)
+    (message,) = ingest(fused, write_json({"type": "FeatureCollection", "features": [*range(9)]}))
+    fuse.set(calls, kill, after=False)
+    with pytest.raises(Killed):
+        ingest_message(write_json(message), app.now(), fused)
+
+    assert send_to_the_end(app, message) == []
+    counts = [letter["count"] for letter in app.deadletters.rows()]
+    assert len(counts) == 9
+    assert sum(counts) <= 9 + fan_out.ITEMS_PER_RECORD
+
+
+@pytest.mark.parametrize("known", [0, 4])
+def test_a_collection_that_an_earlier_version_stored_is_gone_on_with(
+    app: Clients, monkeypatch: pytest.MonkeyPatch, known: int
+) -> None:
+    monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", 5)
+    names = [f"item-{number}" for number in range(12)]
+    lines = [write_json(item(name)) + b"\n" for name in names]
+    payloads = app.storage.blobs.get_container_client("payloads")
+    stored = payloads.upload_blob("fan-out/earlier.ndjson", b"".join(lines), overwrite=True)
+    message = {"href": str(stored.url), "first_enqueued": "2026-04-16T10:00:00Z"}
+    record = f"fan-out/{hashlib.sha256(canonical_json(message)).hexdigest()}.json"
+    if known:
+        progress = {"sent": known, "position": len(b"".join(lines[:known]))}
+        payloads.upload_blob(record, write_json(progress), overwrite=True)
+
+    assert send_to_the_end(app, {**message, "attempt": 0}) == names[known:]
+    assert payloads.get_blob_client(record).exists()
+    payloads.delete_blob(record)
+
+
+def test_a_stored_collection_without_its_record_is_gone_on_with_by_counting(
+    app: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", 2)
+    (message,) = ingest(app, write_json({"type": "FeatureCollection", "features": [7, *LINES]}))
+
+    assert send_to_the_end(app, {**message, "offset": 2}) == ["b", "c"]
+    assert list(app.deadletters.rows()) == []
 
 
 def test_later_runs_read_what_they_send_and_nothing_before(app: Clients, monkeypatch: pytest.MonkeyPatch) -> None:

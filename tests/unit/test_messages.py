@@ -115,6 +115,7 @@ def test_all_fields_of_an_item_message() -> None:
             "first_enqueued": "2026-04-16T10:00:00Z",
             "retry_since": "2026-04-16T10:00:00+02:00",
             "offset": 2000,
+            "lines_of": "https://ours.blob.core.windows.net/incoming/many.json",
             "crashes": 1,
         }
     )
