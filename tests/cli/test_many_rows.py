@@ -1,5 +1,6 @@
 """What commands read of a table with many rows: pages and columns that are needed, and no others."""
 
+import base64
 import json
 import signal
 import subprocess
@@ -11,9 +12,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from cli.deleting import delete_items
 from local.azurite import Azurite, start
 from shared.clients import Clients, build_clients
 from shared.json_codec import write_json
+from shared.messages import QueueName
 from shared.provision import create_storage
 from shared.settings import read_settings
 from shared.status_rows import ItemRow, ItemStatus, to_entity
@@ -43,11 +46,13 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
         yield running
 
 
-def add(app: Clients, collection: str, *item_ids: str, status: ItemStatus = ItemStatus.SUCCEEDED) -> None:
-    """Writes rows of items, 100 at once."""
-    rows = [to_entity(ItemRow(collection, item_id, status, "items", app.now())) for item_id in item_ids]
+def add(
+    app: Clients, collection: str, *item_ids: str, status: ItemStatus = ItemStatus.SUCCEEDED, **columns: Any
+) -> None:
+    """Writes rows of items, over those that are there, 100 at once."""
+    rows = [to_entity(ItemRow(collection, item_id, status, "items", app.now(), **columns)) for item_id in item_ids]
     for number in range(0, len(rows), 100):
-        app.status.transact([("create", row) for row in rows[number : number + 100]])
+        app.status.transact([("upsert", row) for row in rows[number : number + 100]])
 
 
 def end(app: Clients, collection: str, item_id: str, status: ItemStatus, **columns: Any) -> None:
@@ -70,9 +75,13 @@ class Door:
 
     def count(self, *words: str) -> int:
         """Counts the calls in which all of these words stand, and forgets all calls."""
-        found = sum(all(word in call for word in words) for call in self.asked)
+        found = self.seen(*words)
         self.asked.clear()
         return found
+
+    def seen(self, *words: str) -> int:
+        """Counts the calls in which all of these words stand."""
+        return sum(all(word in call for word in words) for call in list(self.asked))
 
 
 @pytest.fixture
@@ -84,6 +93,17 @@ def door() -> Door:
 def connection(azurite: Azurite, door: Door) -> Iterator[str]:
     with guarded(azurite, door.note) as through:
         yield through
+
+
+@pytest.fixture
+def queues(azurite: Azurite) -> Iterator[None]:
+    """Queues that are empty before the test and after it."""
+    app = clients(azurite.connection_string())
+    for name in QueueName:
+        app.queues.client(name).clear_messages()
+    yield
+    for name in QueueName:
+        app.queues.client(name).clear_messages()
 
 
 @pytest.fixture
@@ -147,6 +167,54 @@ def test_the_status_of_one_collection_reads_no_other(cli: Cli, door: Door, azuri
     assert {name: counts["items"]["Succeeded"] for name, counts in found.items()} == {"small": 2, "nowhere": 0}
     assert door.count("table GET", "status", "'many'") == 0
     assert "is not one GeoCatalog takes" in cli.run("status", "-c", "a/b#c").stderr
+
+
+def deletions(app: Clients, count: int) -> list[dict[str, Any]]:
+    """Takes so many deletions from the queue, and returns them in the order of their ids."""
+    messages = app.queues.client("deletions").receive_messages(max_messages=count, messages_per_page=32)
+    bodies = [json.loads(base64.b64decode(message.content)) for message in messages]
+    return sorted(bodies, key=lambda body: str(body["id"]))
+
+
+@pytest.mark.usefixtures("queues")
+def test_of_many_deletions_only_the_awaited_rows_are_read(azurite: Azurite, door: Door) -> None:
+    app = clients(azurite.connection_string())
+    ids = [f"i{number:03}" for number in range(210)]  # more than one portion
+    taken: list[dict[str, Any]] = []
+    one_by_one = threading.Lock()
+
+    def grants(service: str, method: str, path: str) -> bool:
+        """Lets all but three deletions be done before the first row is read, and those before the first second look."""
+        door.note(service, method, path)
+        if (service, method) == ("table", "GET"):
+            with one_by_one:
+                if not taken:
+                    taken.extend(deletions(app, len(ids)))
+                    mark = taken[0]["correlation_id"]
+                    add(app, "emptied", *ids[1:-3], status=ItemStatus.DELETED, correlation_id=mark)
+                    add(
+                        app, "emptied", ids[0],
+                        status=FAILED, correlation_id=mark, error_code="NotNow", error_message="Later.",
+                    )  # fmt: skip
+                    add(app, "emptied", *ids[-3:], status=ItemStatus.DELETED, correlation_id="of an earlier one")
+                elif door.seen("table GET") > len(ids):
+                    add(app, "emptied", *ids[-3:], status=ItemStatus.DELETED, correlation_id=taken[0]["correlation_id"])
+        return True
+
+    with guarded(azurite, grants) as connection:
+        done = delete_items("emptied", ids, clients(connection), waits=True, seconds=60)
+    assert (done.deleted, done.failed, done.waiting) == (ids[1:], {ids[0]: "NotNow Later."}, [])
+    assert [message["id"] for message in taken] == ids
+    assert door.seen("table GET", "status()") == 0, "the whole collection was gone through"
+    assert door.count("table GET", "RowKey='item~") == len(ids) + 3
+
+
+@pytest.mark.usefixtures("queues")
+def test_waiting_for_many_deletions_ends_when_its_time_is_over(connection: str, door: Door) -> None:
+    ids = [f"i{number:04}" for number in range(210)]
+    done = delete_items("many", ids, clients(connection), waits=True, seconds=0)
+    assert (done.deleted, done.failed, done.waiting) == ([], {}, ids)
+    assert 0 < door.count("table GET", "RowKey='item~") < len(ids), "all rows were read although the time was over"
 
 
 def failed_with_messages(app: Clients, collection: str, *item_ids: str) -> None:
