@@ -1,20 +1,25 @@
 """What commands read of a table with many rows: pages and columns that are needed, and no others."""
 
 import base64
+import datetime as dt
+import gc
 import json
 import signal
 import subprocess
 import threading
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
 from cli.deleting import delete_items
+from cli.report import facts
 from local.azurite import Azurite, start
 from shared.clients import Clients, build_clients
+from shared.clock import utc_now
 from shared.json_codec import write_json
 from shared.messages import QueueName
 from shared.provision import create_storage
@@ -215,6 +220,31 @@ def test_waiting_for_many_deletions_ends_when_its_time_is_over(connection: str, 
     done = delete_items("many", ids, clients(connection), waits=True, seconds=0)
     assert (done.deleted, done.failed, done.waiting) == ([], {}, ids)
     assert 0 < door.count("table GET", "RowKey='item~") < len(ids), "all rows were read although the time was over"
+
+
+def test_a_report_keeps_no_more_outlines_than_it_shows(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = clients(azurite.connection_string())
+    outline: dict[str, Any] = {"bbox": "[1.0, 2.0, 3.0, 4.0]"}
+    add(app, "mapped", *(f"i{number:04}" for number in range(MANY)), **outline)
+    add(app, "mapped", "i0700", "i0900", status=FAILED, **outline)
+    add(app, "mapped", "i0800", status=HELD, **outline)
+    add(app, "mapped", "i0001", status=ItemStatus.DELETED, **outline)
+    add(app, "mapped", "i0002", status=ItemStatus.SUBMITTED, **outline)
+    monkeypatch.setattr(facts, "MAX_FOOTPRINTS", 6)
+    kept: list[int] = []
+
+    def now() -> dt.datetime:
+        kept.append(sum(isinstance(thing, facts.Footprint) for thing in gc.get_objects()))
+        return utc_now()
+
+    found = facts.gather(replace(app, now=now))
+    names = [(footprint.name, footprint.state.value) for footprint in found.footprints]
+    assert names == [
+        ("mapped/i0700", "Failed"), ("mapped/i0900", "Failed"), ("mapped/i0800", "Held"),
+        ("mapped/i0000", "Succeeded"), ("mapped/i0002", "Submitted"), ("mapped/i0003", "Succeeded"),
+    ]  # fmt: skip
+    assert found.left_out == MANY - 1 - 6
+    assert 6 <= max(kept) < 20, "outlines were kept that are never shown"
 
 
 def failed_with_messages(app: Clients, collection: str, *item_ids: str) -> None:
