@@ -8,15 +8,19 @@ import signal
 import subprocess
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import typer
 
 from cli.deleting import delete_items
 from cli.report import facts
+from cli.rows.stale_copies import stale_copies
+from cli.rows.until import Until
+from cli.rows.watch import watch
 from local.azurite import Azurite, start
 from shared.clients import Clients, build_clients
 from shared.clock import utc_now
@@ -245,6 +249,54 @@ def test_a_report_keeps_no_more_outlines_than_it_shows(azurite: Azurite, monkeyp
     ]  # fmt: skip
     assert found.left_out == MANY - 1 - 6
     assert 6 <= max(kept) < 20, "outlines were kept that are never shown"
+
+
+def watch_with(app: Clients, is_over: Callable[[], bool], *collections: str) -> int:
+    """Watches for a minute, by a clock on which that is over as soon as `is_over` says."""
+    begun = utc_now()
+    app = replace(app, now=lambda: begun + dt.timedelta(hours=1 if is_over() else 0))
+    until = Until(moment=begun + dt.timedelta(minutes=1))
+    with pytest.raises(typer.Exit) as ended:
+        watch(app, collections=list(collections), correlation_id=None, until=until, as_json=False)
+    return ended.value.exit_code
+
+
+def test_a_watch_whose_time_is_over_reads_no_further(
+    connection: str, door: Door, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert watch_with(clients(connection), lambda: door.seen("'many'", "item~") == 1, "many") == 1
+    printed = capsys.readouterr()
+    assert (printed.out, door.count("'many'", "item~")) == ("", 1)
+    assert "The time was over before all rows were read, so nothing can be told" in printed.err
+
+
+@pytest.mark.usefixtures("queues")
+def test_a_watch_whose_time_is_over_ends_with_the_last_whole_look(
+    connection: str, door: Door, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = clients(connection)
+    add(app, "open", "a", status=ItemStatus.SUBMITTED)
+    assert watch_with(app, lambda: door.seen("'many'", "item~") == 3, "many", "open") == 1
+    printed = capsys.readouterr()
+    assert (printed.out, door.count("'many'", "item~")) == ("Submitted 1, Succeeded 1,100; queued 0\n", 3)
+    assert "the counts are those of the look before" in printed.err
+    assert "1 are not done yet" in printed.err
+
+
+@pytest.mark.usefixtures("queues")
+@pytest.mark.parametrize("options", [["--correlation-id", "mine"], ["--collection", "marked"]])
+def test_a_watch_of_few_is_not_sent_what_else_is_finished(
+    cli: Cli, door: Door, azurite: Azurite, options: list[str]
+) -> None:
+    add(clients(azurite.connection_string()), "marked", "a", correlation_id="mine")
+    assert cli.ok("watch", *options, "--until", "60s") == "Succeeded 1; queued 0\n"
+    assert door.seen("'many'", "item~") == door.seen("'marked'", "item~") > 0, "a look took more than a page of it"
+
+
+def test_stale_copies_are_looked_for_only_where_something_was_written(connection: str, door: Door) -> None:
+    later = replace(clients(connection), now=lambda: utc_now() + dt.timedelta(hours=1))
+    assert stale_copies(later, lambda: None) == 0
+    assert door.count("'many'", "item~") == 1, "rows that nobody wrote came too"
 
 
 def failed_with_messages(app: Clients, collection: str, *item_ids: str) -> None:
