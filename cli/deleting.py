@@ -1,5 +1,6 @@
 """`geocatalog delete`: sends deletions and waits until each is done."""
 
+import time
 import uuid
 from dataclasses import dataclass
 
@@ -8,10 +9,12 @@ from cli.waiting import wait_for
 from shared.clients import Clients
 from shared.ids import check_collection_id, check_item_id
 from shared.messages import QueueName
+from shared.parallel import run_all
 from shared.status_rows import ITEM_PREFIX, TERMINAL, ItemStatus
 
-# Up to so many rows are read one by one; above, one query over the collection is quicker.
-_FEW = 20
+# So many rows are read before the clock is looked at again: enough for all threads, and some tenths of a second.
+_PORTION = 200
+_COLUMNS = ("status", "correlation_id", "error_code", "error_message")
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Deleted:
     Attributes:
         deleted: ids of items that are gone.
         failed: why others are not, by id.
-        waiting: ids of those that were not done in time, or not waited for.
+        waiting: ids of those that were not seen to be done in time, or not waited for.
     """
 
     deleted: list[str]
@@ -54,8 +57,14 @@ def delete_items(collection: str, item_ids: list[str], app: Clients, *, waits: b
         return Deleted([], {}, item_ids)
     done: dict[str, tuple[ItemStatus, str]] = {}
 
+    give_up = time.monotonic() + seconds
+
     def look() -> bool | None:
-        done.update(_ended(collection, [item_id for item_id in item_ids if item_id not in done], mark, app))
+        awaited = [item_id for item_id in item_ids if item_id not in done]
+        for start in range(0, len(awaited), _PORTION):
+            done.update(_ended(collection, awaited[start : start + _PORTION], mark, app))
+            if time.monotonic() > give_up:
+                break
         return True if len(done) == len(item_ids) else None
 
     wait_for(look, what=f"{len(item_ids):,} deletions", seconds=seconds)
@@ -67,20 +76,14 @@ def delete_items(collection: str, item_ids: list[str], app: Clients, *, waits: b
 
 
 def _ended(collection: str, item_ids: list[str], mark: str, app: Clients) -> dict[str, tuple[ItemStatus, str]]:
-    columns = ["RowKey", "status", "correlation_id", "error_code", "error_message"]
-    if len(item_ids) <= _FEW:
-        rows = [app.status.read(collection, ITEM_PREFIX + item_id) for item_id in item_ids]
-    else:
-        wanted = {ITEM_PREFIX + item_id for item_id in item_ids}
-        rows = [
-            row for row in app.status.query_prefix(collection, ITEM_PREFIX, select=columns) if row["RowKey"] in wanted
-        ]
+    # Row by row: a query would go through all items of the collection, however many there are.
+    rows = run_all(lambda item_id: app.status.read(collection, ITEM_PREFIX + item_id, select=_COLUMNS), item_ids)
     return {
-        str(row["RowKey"]).removeprefix(ITEM_PREFIX): (
+        item_id: (
             ItemStatus(row["status"]),
             f"{row.get('error_code') or ''} {row.get('error_message') or ''}".strip(),
         )
-        for row in rows
+        for item_id, row in zip(item_ids, rows, strict=True)
         if row is not None and row.get("correlation_id") == mark and row["status"] in TERMINAL
     }
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -182,8 +182,9 @@ class StatusStore:
             return None
 
     def query_prefix(
-        self, collection: str, prefix: str, *, select: Sequence[str] | None = None, states: Iterable[ItemStatus] = ()
-    ) -> Iterator[Mapping[str, Any]]:
+        self, collection: str, prefix: str, *, select: Sequence[str] | None = None, states: Iterable[ItemStatus] = (),
+        or_marked: str | None = None, before_page: Callable[[], None] | None = None,
+    ) -> Iterator[Mapping[str, Any]]:  # fmt: skip
         """Reads the rows of a collection whose keys start with `prefix`, which ends in `~`, a page at a time.
 
         Each page is asked for when its first row is; whoever stops early reads no more of them.
@@ -193,11 +194,30 @@ class StatusStore:
             prefix: start of the keys.
             select: the columns to read; None for all.
             states: only rows of items in these states, which the service picks out; empty for all.
+            or_marked: with those, rows of items that carry this mark, in whatever state; alone, only these.
+            before_page: called before each page; what it raises ends the reading.
         """
         values = {f"state{number}": state.value for number, state in enumerate(sorted(states))}
-        condition = " or ".join(f"status eq @{name}" for name in values)
-        query = _range_query(collection, prefix, condition and f"( {condition} )", values, select=select)
-        return self._table.query(query)
+        conditions = [f"status eq @{name}" for name in values]
+        if or_marked:
+            conditions.append("correlation_id eq @mark")
+            values["mark"] = or_marked
+        condition = f"( {' or '.join(conditions)} )" if conditions else ""
+        return self._table.query(_range_query(collection, prefix, condition, values, select=select), before_page)
+
+    def changed_since(
+        self, collection: str, moment: dt.datetime, *, select: Sequence[str], before_page: Callable[[], None]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Reads the rows of a collection's items that were written since a moment, by the clock of the storage.
+
+        Args:
+            collection: id of the collection.
+            moment: the moment.
+            select: the columns to read.
+            before_page: called before each page; what it raises ends the reading.
+        """
+        query = _range_query(collection, ITEM_PREFIX, "Timestamp ge @since", {"since": moment}, select=select)
+        return self._table.query(query, before_page)
 
     def finished_before(
         self,

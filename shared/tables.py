@@ -60,14 +60,20 @@ class Table:
         self._service.create_table_if_not_exists(self._name)
         return call(self._client)
 
-    def query(self, query: Query) -> Iterator[Mapping[str, Any]]:
+    def query(self, query: Query, before_page: Callable[[], None] | None = None) -> Iterator[Mapping[str, Any]]:
         """Reads rows a page at a time: each when its first row is asked for, so whoever stops early reads no more.
+
+        Args:
+            query: which rows.
+            before_page: called before each page, also where pages come without rows; what it raises ends the reading.
 
         Raises:
             azure.core.exceptions.AzureError: the storage could not be reached or refused.
         """
         after: Any = None
         while True:
+            if before_page:
+                before_page()
             rows, after = self.page(query, after)
             yield from rows
             if not after:

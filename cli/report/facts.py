@@ -1,6 +1,7 @@
 """Gathers what the report shows."""
 
 import datetime as dt
+import itertools
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -83,7 +84,7 @@ def gather(app: Clients) -> Facts:
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
     overview = read_overview(app)
-    footprints: list[Footprint] = []
+    footprints = _Footprints()
     freshness: dict[str, dt.datetime] = {}
     failures = _Failures()
     for collection in overview.collections:
@@ -92,7 +93,7 @@ def gather(app: Clients) -> Facts:
             state = ItemStatus(row["status"])
             outline = _bbox(row)
             if outline and state is not ItemStatus.DELETED:
-                footprints.append(Footprint(f"{collection}/{item_id_of(row)}", state, outline))
+                footprints.add(Footprint(f"{collection}/{item_id_of(row)}", state, outline))
             finished = row.get("finished_at")
             if state is ItemStatus.SUCCEEDED and finished:
                 freshness[collection] = max(freshness.get(collection, finished), finished)
@@ -100,17 +101,36 @@ def gather(app: Clients) -> Facts:
                 failures.add(row, f"{collection}/{item_id_of(row)}")
     for letter in app.deadletters.rows(select=["PartitionKey", "error_code", "reason"]):
         failures.add({**letter, "error_message": letter.get("reason")}, f"queue {letter['PartitionKey']}")
-    footprints.sort(key=lambda footprint: _ATTENTION.get(footprint.state, len(_ATTENTION)))
     return Facts(
         at=app.now(),
         overview=overview,
-        footprints=footprints[:MAX_FOOTPRINTS],
-        left_out=max(len(footprints) - MAX_FOOTPRINTS, 0),
+        footprints=footprints.shown(),
+        left_out=footprints.left_out(),
         days=_days(overview, app),
         freshness=freshness,
         failures=failures.groups(),
         sources=read_sources(app),
     )
+
+
+class _Footprints:
+    """Keeps the outlines that may be shown and counts the others, so that millions of rows take no more memory."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._kept: list[list[Footprint]] = [[] for _ in range(len(_ATTENTION) + 1)]
+
+    def add(self, footprint: Footprint) -> None:
+        self._count += 1
+        alike = self._kept[_ATTENTION.get(footprint.state, len(_ATTENTION))]
+        if len(alike) < MAX_FOOTPRINTS:
+            alike.append(footprint)
+
+    def shown(self) -> list[Footprint]:
+        return list(itertools.islice(itertools.chain(*self._kept), MAX_FOOTPRINTS))
+
+    def left_out(self) -> int:
+        return max(self._count - MAX_FOOTPRINTS, 0)
 
 
 class _Failures:

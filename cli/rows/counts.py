@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,7 @@ class Overview:
         collections: counts by collection.
         queues: approximate number of messages by queue, delayed ones included.
         deadletters: number of dead letters.
-        elsewhere: number of items by state that were left out of the counts.
+        elsewhere: number of items by state that were left out of the counts, of the states that were asked for.
     """
 
     collections: dict[str, CollectionCounts]
@@ -63,7 +63,8 @@ def read_overview(
     *,
     collections: Iterable[str] | None = None,
     correlation_id: str | None = None,
-    counts_elsewhere: bool = True,
+    elsewhere: Iterable[ItemStatus] = (),
+    before_page: Callable[[], None] | None = None,
 ) -> Overview:
     """Counts everything.
 
@@ -71,27 +72,36 @@ def read_overview(
         app: the clients.
         collections: ids of the collections to count; None for all.
         correlation_id: counts only what carries this mark; None for all.
-        counts_elsewhere: whether to count the items of the other collections too, for `elsewhere`.
+        elsewhere: states of which the items that are left out, also those of other collections, are counted by
+            themselves; empty for none.
+        before_page: called before each page of items' rows; what it raises ends the reading.
 
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
     named = set(collections or ())
     counted = {name: CollectionCounts() for name in named}
-    elsewhere: Counter[str] = Counter()
+    others = frozenset(elsewhere)
+    left_out: Counter[str] = Counter()
     # The queues first: what leaves them while the rows are read is then seen in both, not in neither.
     queues = queue_depths(app)
-    for name in app.status.partitions() if counts_elsewhere or not named else sorted(named):
+    for name in app.status.partitions() if others or not named else sorted(named):
+        if named and name not in named:
+            rows = current_items(name, app, select=["status"], states=others, before_page=before_page)
+            left_out.update(str(row["status"]) for row in rows)
+            continue
+        columns = ["status", "correlation_id", "datetime"]
+        # Of what others sent, the service picks out the few that are asked for: finished rows may be millions.
+        states = others if correlation_id else ()
+        rows = current_items(
+            name, app, select=columns, states=states, or_marked=correlation_id, before_page=before_page
+        )
         counts = CollectionCounts()
-        is_wanted = name in named or not named
-        is_there = _count(name, counts, app, correlation_id if is_wanted else _NOTHING, elsewhere)
-        if is_wanted and (is_there or named):
+        left_out += _count_items(rows, counts, correlation_id)
+        _count_operations(name, counts, app, correlation_id)
+        if named or _is_there(name, counts, app, correlation_id):
             counted[name] = counts
-    return Overview(counted, queues, sum(1 for _ in app.deadletters.rows(select=["RowKey"])), elsewhere)
-
-
-# A mark that nothing carries.
-_NOTHING = "\0"
+    return Overview(counted, queues, sum(1 for _ in app.deadletters.rows(select=["RowKey"])), left_out)
 
 
 def queue_depths(app: Clients) -> dict[str, int]:
@@ -107,8 +117,9 @@ def queue_depths(app: Clients) -> dict[str, int]:
 
 
 def current_items(
-    collection: str, app: Clients, *, select: Iterable[str] | None = None, states: Iterable[ItemStatus] = ()
-) -> Iterator[Mapping[str, Any]]:
+    collection: str, app: Clients, *, select: Iterable[str] | None = None, states: Iterable[ItemStatus] = (),
+    or_marked: str | None = None, before_page: Callable[[], None] | None = None,
+) -> Iterator[Mapping[str, Any]]:  # fmt: skip
     """Reads the rows of a collection's items, without those of an earlier collection of this id.
 
     Args:
@@ -116,37 +127,51 @@ def current_items(
         app: the clients.
         select: the columns to read; None for all.
         states: only those in these states; empty for all.
+        or_marked: with those, items that carry this mark, in whatever state; alone, only these.
+        before_page: called before each page of rows; what it raises ends the reading.
     """
     born = collection_born(app.status.get_collection(collection))
     columns = sorted({*select, "PartitionKey", "RowKey", *ITEM_MOMENTS}) if select is not None else None
-    for entity in app.status.query_prefix(collection, ITEM_PREFIX, select=columns, states=states):
+    rows = app.status.query_prefix(
+        collection, ITEM_PREFIX, select=columns, states=states, or_marked=or_marked, before_page=before_page
+    )
+    for entity in rows:
         if is_current(entity, born):
             yield entity
 
 
-def _count(
-    collection: str, counts: CollectionCounts, app: Clients, correlation_id: str | None, elsewhere: Counter[str]
-) -> bool:
-    """Counts one collection.
+def _count_items(
+    rows: Iterable[Mapping[str, Any]], counts: CollectionCounts, correlation_id: str | None
+) -> Counter[str]:
+    """Counts the items of one collection.
 
     Returns:
-        Whether there is anything of it to show.
+        The number by state of those without the mark, which are not counted.
     """
-    for entity in current_items(collection, app, select=["status", "correlation_id", "datetime"]):
+    left_out: Counter[str] = Counter()
+    for entity in rows:
         status = str(entity["status"])
         if correlation_id and entity.get("correlation_id") != correlation_id:
-            elsewhere[status] += 1
+            left_out[status] += 1
             continue
         counts.items[status] += 1
         moment = entity.get("datetime")
         if status == ItemStatus.SUCCEEDED and moment:
             counts.newest_datetime = max(counts.newest_datetime or "", str(moment))
+    return left_out
+
+
+def _count_operations(collection: str, counts: CollectionCounts, app: Clients, correlation_id: str | None) -> None:
     for operation in app.status.open_operations(collection):
         if correlation_id and operation.correlation_id != correlation_id:
             continue
         counts.open_operations += 1
         counts.stalled += operation.stalled
         counts.oldest_open = min(counts.oldest_open or operation.submitted_at, operation.submitted_at)
+
+
+def _is_there(collection: str, counts: CollectionCounts, app: Clients, correlation_id: str | None) -> bool:
+    """Tells whether there is anything of a collection to show."""
     row = app.status.get_collection(collection)
     is_deleted = bool(row.get("deleted_at")) and row["deleted_at"] == collection_born(row)
     return any(counts.items.values()) or bool(counts.open_operations) or not (is_deleted or correlation_id)

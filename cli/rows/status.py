@@ -19,7 +19,7 @@ def show_status(app: Clients, collections: list[str], *, as_json: bool) -> None:
         azure.core.exceptions.AzureError: the storage could not be reached or refused.
     """
     named = [check_collection_id(name) for name in collections]
-    overview = read_overview(app, collections=named or None, counts_elsewhere=False)
+    overview = read_overview(app, collections=named or None)
     sources = read_sources(app)
     if as_json:
         write_json(status_fields(overview, sources))

@@ -23,7 +23,7 @@ from shared.status_rows import ItemStatus
 
 _WORK_QUEUES = (QueueName.ITEMS.value, QueueName.COLLECTIONS.value, QueueName.DELETIONS.value)
 _OPEN = (ItemStatus.SUBMITTING.value, ItemStatus.SUBMITTED.value, ItemStatus.WAITING.value)
-_QUEUED_STATES = (ItemStatus.SUBMITTING.value, ItemStatus.WAITING.value, ItemStatus.HELD.value)
+_QUEUED_STATES = (ItemStatus.SUBMITTING, ItemStatus.WAITING, ItemStatus.HELD)
 _BAD = (ItemStatus.FAILED.value, ItemStatus.CANCELED.value)
 _DONE = (ItemStatus.SUCCEEDED.value, ItemStatus.FAILED.value, ItemStatus.CANCELED.value, ItemStatus.DELETED.value)
 _LOOK_SECONDS = 1.0
@@ -35,6 +35,13 @@ _AGREEING_LOOKS = 2
 _HELD_SECONDS = 10.0
 # An app that runs takes a message within seconds, even where its instance has to be started first.
 _STANDSTILL_SECONDS = 60.0
+# How long a look may take even where the time of `until` is over by then: tens of thousands of rows, so that the watch
+# of no more than those ends with what stands at its end.
+_LAST_LOOK = dt.timedelta(seconds=5)
+
+
+class _TimeOverError(Exception):
+    """The time of `until` was over before a look had read all rows."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,8 @@ class Look:
 def watch(app: Clients, *, collections: list[str], correlation_id: str | None, until: Until, as_json: bool) -> None:
     """Watches until what `until` says, and ends with the exit code.
 
+    Its moment is kept while rows are read too: a look that would take longer is given up.
+
     Args:
         app: the clients.
         collections: ids of the collections to watch; empty for all.
@@ -98,9 +107,16 @@ def watch(app: Clients, *, collections: list[str], correlation_id: str | None, u
     """
 
     def look() -> Look:
-        return _look(app, collections, correlation_id)
+        return _look(app, collections, correlation_id, _time_limit(until, app))
 
-    first = look()
+    try:
+        first = look()
+    except _TimeOverError:
+        note(
+            "The time was over before all rows were read, so nothing can be told; give it more, or watch less: "
+            "--collection, or --correlation-id of what was sent."
+        )
+        raise typer.Exit(ExitCode.FAILED) from None
     # With a mark, all that carries it was sent on purpose: its failures count from before the watch too.
     bad_before = 0 if correlation_id else first.bad
     seen = _Watched(first, until, app)
@@ -118,6 +134,7 @@ class _Watched:
         self.first = first
         self.until = until
         self.in_time = True
+        self.is_cut_short = False
         self._now = app.now
         self._started = time.monotonic()
         self._done: deque[tuple[float, int]] = deque([(self._started, first.done)])
@@ -132,7 +149,7 @@ class _Watched:
         self._done.append((now, look.done))
         while self._done[0][0] < now - _RATE_WINDOW_SECONDS:
             self._done.popleft()
-        is_over = look.is_submitted if self.until.kind is UntilKind.SUBMITTED else look.is_idle
+        is_over = self._is_over(look)
         self._over_looks = self._over_looks + 1 if is_over else 0
         if self.until.moment and self._now() >= self.until.moment:
             self.in_time = is_over
@@ -144,6 +161,14 @@ class _Watched:
             return True
         self._held_since = self._held_since or now
         return now - self._held_since >= _HELD_SECONDS
+
+    def end_cut_short(self, look: Look) -> None:
+        """Ends with the last look that came to its end, since the time was over before the next one did."""
+        self.in_time = self._is_over(look)
+        self.is_cut_short = True
+
+    def _is_over(self, look: Look) -> bool:
+        return look.is_submitted if self.until.kind is UntilKind.SUBMITTED else look.is_idle
 
     def _tell_standstill(self, look: Look, now: float) -> None:
         if (look.overview.totals, look.queued) != self._last:
@@ -168,11 +193,28 @@ class _Watched:
         return dt.timedelta(seconds=look.left / self.rate) if self.rate and look.left else None
 
 
-def _look(app: Clients, collections: list[str], correlation_id: str | None) -> Look:
-    overview = read_overview(app, collections=collections or None, correlation_id=correlation_id)
-    totals = overview.totals
+def _time_limit(until: Until, app: Clients) -> Callable[[], None]:
+    """Returns what ends a look that begins now when the time is over."""
+    end = max(until.moment, app.now() + _LAST_LOOK) if until.moment else None
+
+    def check() -> None:
+        if end and app.now() >= end:
+            raise _TimeOverError
+
+    return check
+
+
+def _look(app: Clients, collections: list[str], correlation_id: str | None, check_time: Callable[[], None]) -> Look:
     # An item in one of these states has a message on the queue; those of other items are not waited for.
-    of_others = sum(overview.elsewhere[name] for name in _QUEUED_STATES)
+    overview = read_overview(
+        app,
+        collections=collections or None,
+        correlation_id=correlation_id,
+        elsewhere=_QUEUED_STATES,
+        before_page=check_time,
+    )
+    totals = overview.totals
+    of_others = overview.elsewhere.total()
     look = Look(
         overview=overview,
         queued=max(sum(overview.queues.get(name, 0) for name in _WORK_QUEUES) - of_others, 0),
@@ -184,7 +226,7 @@ def _look(app: Clients, collections: list[str], correlation_id: str | None) -> L
     )
     if look.open or look.is_submitted or _can_be_taken(overview, app):
         return look
-    return replace(look, stale=stale_copies(app))
+    return replace(look, stale=stale_copies(app, check_time))
 
 
 def _can_be_taken(overview: Overview, app: Clients) -> bool:
@@ -225,7 +267,11 @@ def _follow(seen: _Watched, look: Callable[[], Look], show: Callable[[Look], Non
         if seen.ends_with(now):
             return now
         time.sleep(_LOOK_SECONDS)
-        now = look()
+        try:
+            now = look()
+        except _TimeOverError:
+            seen.end_cut_short(now)
+            return now
 
 
 def _fields(look: Look, seen: _Watched) -> dict[str, Any]:
@@ -259,6 +305,8 @@ def _end(last: Look, seen: _Watched, *, bad: int, rejected: int) -> None:
         note(f"{last.held:,} items are held and need an operator: geocatalog failures says what to do.")
     if last.stale:
         note(f"{last.stale:,} delayed copies that nothing waits for are left on the queues; they end by themselves.")
+    if seen.is_cut_short:
+        note("The time was over while the rows were read once more; the counts are those of the look before.")
     if not seen.in_time:
         note(f"{last.left:,} are not done yet; watch again, or see geocatalog status.")
     if bad > 0 or rejected or not seen.in_time or is_held:

@@ -1,19 +1,31 @@
 """What commands read of a table with many rows: pages and columns that are needed, and no others."""
 
+import base64
+import datetime as dt
+import gc
 import json
 import signal
 import subprocess
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import typer
 
+from cli.deleting import delete_items
+from cli.report import facts
+from cli.rows.stale_copies import stale_copies
+from cli.rows.until import Until
+from cli.rows.watch import watch
 from local.azurite import Azurite, start
 from shared.clients import Clients, build_clients
+from shared.clock import utc_now
 from shared.json_codec import write_json
+from shared.messages import QueueName
 from shared.provision import create_storage
 from shared.settings import read_settings
 from shared.status_rows import ItemRow, ItemStatus, to_entity
@@ -43,11 +55,13 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
         yield running
 
 
-def add(app: Clients, collection: str, *item_ids: str, status: ItemStatus = ItemStatus.SUCCEEDED) -> None:
-    """Writes rows of items, 100 at once."""
-    rows = [to_entity(ItemRow(collection, item_id, status, "items", app.now())) for item_id in item_ids]
+def add(
+    app: Clients, collection: str, *item_ids: str, status: ItemStatus = ItemStatus.SUCCEEDED, **columns: Any
+) -> None:
+    """Writes rows of items, over those that are there, 100 at once."""
+    rows = [to_entity(ItemRow(collection, item_id, status, "items", app.now(), **columns)) for item_id in item_ids]
     for number in range(0, len(rows), 100):
-        app.status.transact([("create", row) for row in rows[number : number + 100]])
+        app.status.transact([("upsert", row) for row in rows[number : number + 100]])
 
 
 def end(app: Clients, collection: str, item_id: str, status: ItemStatus, **columns: Any) -> None:
@@ -70,9 +84,13 @@ class Door:
 
     def count(self, *words: str) -> int:
         """Counts the calls in which all of these words stand, and forgets all calls."""
-        found = sum(all(word in call for word in words) for call in self.asked)
+        found = self.seen(*words)
         self.asked.clear()
         return found
+
+    def seen(self, *words: str) -> int:
+        """Counts the calls in which all of these words stand."""
+        return sum(all(word in call for word in words) for call in list(self.asked))
 
 
 @pytest.fixture
@@ -84,6 +102,17 @@ def door() -> Door:
 def connection(azurite: Azurite, door: Door) -> Iterator[str]:
     with guarded(azurite, door.note) as through:
         yield through
+
+
+@pytest.fixture
+def queues(azurite: Azurite) -> Iterator[None]:
+    """Queues that are empty before the test and after it."""
+    app = clients(azurite.connection_string())
+    for name in QueueName:
+        app.queues.client(name).clear_messages()
+    yield
+    for name in QueueName:
+        app.queues.client(name).clear_messages()
 
 
 @pytest.fixture
@@ -147,6 +176,127 @@ def test_the_status_of_one_collection_reads_no_other(cli: Cli, door: Door, azuri
     assert {name: counts["items"]["Succeeded"] for name, counts in found.items()} == {"small": 2, "nowhere": 0}
     assert door.count("table GET", "status", "'many'") == 0
     assert "is not one GeoCatalog takes" in cli.run("status", "-c", "a/b#c").stderr
+
+
+def deletions(app: Clients, count: int) -> list[dict[str, Any]]:
+    """Takes so many deletions from the queue, and returns them in the order of their ids."""
+    messages = app.queues.client("deletions").receive_messages(max_messages=count, messages_per_page=32)
+    bodies = [json.loads(base64.b64decode(message.content)) for message in messages]
+    return sorted(bodies, key=lambda body: str(body["id"]))
+
+
+@pytest.mark.usefixtures("queues")
+def test_of_many_deletions_only_the_awaited_rows_are_read(azurite: Azurite, door: Door) -> None:
+    app = clients(azurite.connection_string())
+    ids = [f"i{number:03}" for number in range(210)]  # more than one portion
+    taken: list[dict[str, Any]] = []
+    one_by_one = threading.Lock()
+
+    def grants(service: str, method: str, path: str) -> bool:
+        """Lets all but three deletions be done before the first row is read, and those before the first second look."""
+        door.note(service, method, path)
+        if (service, method) == ("table", "GET"):
+            with one_by_one:
+                if not taken:
+                    taken.extend(deletions(app, len(ids)))
+                    mark = taken[0]["correlation_id"]
+                    add(app, "emptied", *ids[1:-3], status=ItemStatus.DELETED, correlation_id=mark)
+                    add(
+                        app, "emptied", ids[0],
+                        status=FAILED, correlation_id=mark, error_code="NotNow", error_message="Later.",
+                    )  # fmt: skip
+                    add(app, "emptied", *ids[-3:], status=ItemStatus.DELETED, correlation_id="of an earlier one")
+                elif door.seen("table GET") > len(ids):
+                    add(app, "emptied", *ids[-3:], status=ItemStatus.DELETED, correlation_id=taken[0]["correlation_id"])
+        return True
+
+    with guarded(azurite, grants) as connection:
+        done = delete_items("emptied", ids, clients(connection), waits=True, seconds=60)
+    assert (done.deleted, done.failed, done.waiting) == (ids[1:], {ids[0]: "NotNow Later."}, [])
+    assert [message["id"] for message in taken] == ids
+    assert door.seen("table GET", "status()") == 0, "the whole collection was gone through"
+    assert door.count("table GET", "RowKey='item~") == len(ids) + 3
+
+
+@pytest.mark.usefixtures("queues")
+def test_waiting_for_many_deletions_ends_when_its_time_is_over(connection: str, door: Door) -> None:
+    ids = [f"i{number:04}" for number in range(210)]
+    done = delete_items("many", ids, clients(connection), waits=True, seconds=0)
+    assert (done.deleted, done.failed, done.waiting) == ([], {}, ids)
+    assert 0 < door.count("table GET", "RowKey='item~") < len(ids), "all rows were read although the time was over"
+
+
+def test_a_report_keeps_no_more_outlines_than_it_shows(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = clients(azurite.connection_string())
+    outline: dict[str, Any] = {"bbox": "[1.0, 2.0, 3.0, 4.0]"}
+    add(app, "mapped", *(f"i{number:04}" for number in range(MANY)), **outline)
+    add(app, "mapped", "i0700", "i0900", status=FAILED, **outline)
+    add(app, "mapped", "i0800", status=HELD, **outline)
+    add(app, "mapped", "i0001", status=ItemStatus.DELETED, **outline)
+    add(app, "mapped", "i0002", status=ItemStatus.SUBMITTED, **outline)
+    monkeypatch.setattr(facts, "MAX_FOOTPRINTS", 6)
+    kept: list[int] = []
+
+    def now() -> dt.datetime:
+        kept.append(sum(isinstance(thing, facts.Footprint) for thing in gc.get_objects()))
+        return utc_now()
+
+    found = facts.gather(replace(app, now=now))
+    names = [(footprint.name, footprint.state.value) for footprint in found.footprints]
+    assert names == [
+        ("mapped/i0700", "Failed"), ("mapped/i0900", "Failed"), ("mapped/i0800", "Held"),
+        ("mapped/i0000", "Succeeded"), ("mapped/i0002", "Submitted"), ("mapped/i0003", "Succeeded"),
+    ]  # fmt: skip
+    assert found.left_out == MANY - 1 - 6
+    assert 6 <= max(kept) < 20, "outlines were kept that are never shown"
+
+
+def watch_with(app: Clients, is_over: Callable[[], bool], *collections: str) -> int:
+    """Watches for a minute, by a clock on which that is over as soon as `is_over` says."""
+    begun = utc_now()
+    app = replace(app, now=lambda: begun + dt.timedelta(hours=1 if is_over() else 0))
+    until = Until(moment=begun + dt.timedelta(minutes=1))
+    with pytest.raises(typer.Exit) as ended:
+        watch(app, collections=list(collections), correlation_id=None, until=until, as_json=False)
+    return ended.value.exit_code
+
+
+def test_a_watch_whose_time_is_over_reads_no_further(
+    connection: str, door: Door, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert watch_with(clients(connection), lambda: door.seen("'many'", "item~") == 1, "many") == 1
+    printed = capsys.readouterr()
+    assert (printed.out, door.count("'many'", "item~")) == ("", 1)
+    assert "The time was over before all rows were read, so nothing can be told" in printed.err
+
+
+@pytest.mark.usefixtures("queues")
+def test_a_watch_whose_time_is_over_ends_with_the_last_whole_look(
+    connection: str, door: Door, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = clients(connection)
+    add(app, "open", "a", status=ItemStatus.SUBMITTED)
+    assert watch_with(app, lambda: door.seen("'many'", "item~") == 3, "many", "open") == 1
+    printed = capsys.readouterr()
+    assert (printed.out, door.count("'many'", "item~")) == ("Submitted 1, Succeeded 1,100; queued 0\n", 3)
+    assert "the counts are those of the look before" in printed.err
+    assert "1 are not done yet" in printed.err
+
+
+@pytest.mark.usefixtures("queues")
+@pytest.mark.parametrize("options", [["--correlation-id", "mine"], ["--collection", "marked"]])
+def test_a_watch_of_few_is_not_sent_what_else_is_finished(
+    cli: Cli, door: Door, azurite: Azurite, options: list[str]
+) -> None:
+    add(clients(azurite.connection_string()), "marked", "a", correlation_id="mine")
+    assert cli.ok("watch", *options, "--until", "60s") == "Succeeded 1; queued 0\n"
+    assert door.seen("'many'", "item~") == door.seen("'marked'", "item~") > 0, "a look took more than a page of it"
+
+
+def test_stale_copies_are_looked_for_only_where_something_was_written(connection: str, door: Door) -> None:
+    later = replace(clients(connection), now=lambda: utc_now() + dt.timedelta(hours=1))
+    assert stale_copies(later, lambda: None) == 0
+    assert door.count("'many'", "item~") == 1, "rows that nobody wrote came too"
 
 
 def failed_with_messages(app: Clients, collection: str, *item_ids: str) -> None:

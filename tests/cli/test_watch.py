@@ -51,9 +51,11 @@ def cli(settings: dict[str, str]) -> Cli:
     return Cli(settings)
 
 
-def add_item(app: Clients, *states: ItemStatus, item_id: str = "a") -> None:
+def add_item(
+    app: Clients, *states: ItemStatus, item_id: str = "a", collection: str = "watched", mark: str | None = None
+) -> None:
     """Writes an item's row that went through these states, a held one for want of its collection."""
-    row = ItemRow("watched", item_id, states[0], QueueName.ITEMS, app.now())
+    row = ItemRow(collection, item_id, states[0], QueueName.ITEMS, app.now(), correlation_id=mark)
     for state in states:
         fault = {"error_code": "CollectionDoesNotExist"} if state is ItemStatus.HELD else {}
         row = row.changed(state, app.now(), **fault)
@@ -71,6 +73,18 @@ def test_a_copy_that_a_resume_left_behind_is_not_waited_for(app: Clients, cli: C
     done = cli.run("watch", "--until", "60s")
     assert done.returncode == 0, done.stderr
     assert "1 delayed copies that nothing waits for" in done.stderr
+
+
+@pytest.mark.parametrize("options", [["--correlation-id", "mine"], ["--collection", "watched"]])
+def test_what_others_sent_is_not_waited_for(app: Clients, cli: Cli, options: list[str]) -> None:
+    add_item(app, SUBMITTING, SUBMITTED, SUCCEEDED, mark="mine")
+    for number, state in enumerate((WAITING, HELD, SUBMITTING)):
+        add_item(app, state, item_id=f"other-{number}", collection="others", mark="theirs" if number else None)
+        app.queues.send(QueueName.ITEMS, {"item": small_item("others", f"other-{number}")}, delay=HIDDEN)
+    add_item(app, SUBMITTED, item_id="other-3", collection="others")
+    assert cli.ok("watch", *options, "--until", "60s") == "Succeeded 1; queued 0\n"
+    app.queues.send(QueueName.ITEMS, {"item": small_item("watched", "b")}, delay=HIDDEN)
+    assert "1 are not done yet" in cli.run("watch", *options, "--until", "2s").stderr
 
 
 def test_a_delayed_message_that_no_row_knows_of_is_waited_for(app: Clients, cli: Cli) -> None:
