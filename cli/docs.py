@@ -129,7 +129,7 @@ JSON_FIELDS: dict[str, str] = {
         "`collections` (by id: `items` by state, `open_operations`, `stalled`, `oldest_open`, `newest_datetime`), "
         "`totals`, `queues`, `deadletters`, `sources`"
     ),
-    "watch": "`items` by state, `queued`, `left`, `rate_per_second`, `seconds_left`",
+    "watch": "`items` by state, `queued`, `stale`, `left`, `rate_per_second`, `seconds_left`",
     "items": (
         "`items` (`collection`, `id`, `status`, `in_catalog`, `error_code`, `error_message`, `attempt`, "
         "`operation_id`, `first_enqueued`, `submitted_at`, `finished_at`, `next_attempt`, `version`, `correlation_id`, "

@@ -251,7 +251,7 @@ def _follow_quietly(seen: _Watched, look: Callable[[], Look], *, as_json: bool) 
     def show(now: Look) -> None:
         nonlocal told
         fields = _fields(now, seen)
-        change = json.dumps([fields["items"], fields["queued"]])
+        change = json.dumps([fields["items"], fields["queued"], as_json and fields["stale"]])
         if change != told:
             told = change
             say(json.dumps(fields) if as_json else _line(now))
@@ -279,6 +279,7 @@ def _fields(look: Look, seen: _Watched) -> dict[str, Any]:
     return {
         "items": look.overview.totals,
         "queued": look.queued,
+        "stale": look.stale,
         "left": look.left,
         "rate_per_second": round(seen.rate, 2),
         "seconds_left": round(left.total_seconds()) if left else None,

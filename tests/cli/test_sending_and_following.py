@@ -66,7 +66,7 @@ def test_a_folder_brings_its_collection_first(cli: Cli, tmp_path: Path) -> None:
     assert (report["sent"], report["collections"], report["warnings"]) == (40, ["from-folder"], [])
     seen = [json.loads(line) for line in cli.ok("watch", "--json", "-c", "from-folder", "--until", "90s").splitlines()]
     assert seen[-1]["items"]["Succeeded"] == 40
-    assert seen[-1]["queued"] == 0
+    assert seen[-1]["queued"] <= seen[-1]["stale"]  # of an item that overtook its collection
 
 
 def test_items_of_a_collection_that_is_nowhere_go_to_the_one_beside_them(cli: Cli, tmp_path: Path) -> None:

@@ -70,9 +70,11 @@ WAITING, SUBMITTING, SUBMITTED, HELD, SUCCEEDED = (
 def test_a_copy_that_a_resume_left_behind_is_not_waited_for(app: Clients, cli: Cli) -> None:
     add_item(app, SUBMITTING, HELD, WAITING, SUBMITTING, SUBMITTED, SUCCEEDED)
     app.queues.send(QueueName.ITEMS, {"item": small_item("watched", "a")}, delay=HIDDEN)
-    done = cli.run("watch", "--until", "60s")
+    done = cli.run("watch", "--until", "60s", "--json")
     assert done.returncode == 0, done.stderr
     assert "1 delayed copies that nothing waits for" in done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (last["queued"], last["stale"]) == (1, 1)
 
 
 @pytest.mark.parametrize("options", [["--correlation-id", "mine"], ["--collection", "watched"]])
