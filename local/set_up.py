@@ -44,7 +44,8 @@ def main() -> None:
         shutil.rmtree(VENV, ignore_errors=True)
         without_venv = "Python could not make a virtual environment; on Debian and Ubuntu install package python3-venv."
         run([python, "-m", "venv", str(VENV)], without_venv)
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # Most of the modules are never imported; those that are, Python compiles then.
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     without_network = "pip could not install the project's packages; is the package registry reachable?"
     run([*pip, "--editable", f"{ROOT}[cli,local,dev]"], without_network)
     run([*pip, "--ignore-requires-python", "--no-deps", *RUNTIME], without_network)

@@ -14,6 +14,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="session")
 def copying_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """One stack whose GeoCatalog really reads and copies assets, behind a SAS that lives for 40 seconds."""
-    with running_stack(tmp_path_factory.mktemp("copying"), "--assets", "copy", "--sas-life", "40") as running:
+    """One stack whose GeoCatalog really reads and copies assets, behind a SAS that lives for 30 seconds."""
+    with running_stack(tmp_path_factory.mktemp("copying"), "--assets", "copy", "--sas-life", "30") as running:
         yield running

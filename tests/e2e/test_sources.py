@@ -10,7 +10,7 @@ from shared.operations import ACCESS_CODES
 from tests.running_stack import RunningStack, wait_for
 
 BBOX = [-22.455626, 63.834083, -22.395201, 63.880750]
-SAS_LIFE_SECONDS = 40
+SAS_LIFE_SECONDS = 30
 TOKENS = 3  # that were in place while items were ingested
 
 

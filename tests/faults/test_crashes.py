@@ -9,7 +9,7 @@ from tests.running_stack import small_item, wait_for
 
 def test_host_killed_ten_times(stack: FaultyStack) -> None:
     stack.start_host()
-    items = stack.send_items(COLLECTION, COUNT)
+    items = stack.send_items(COLLECTION, 2 * COUNT)
     for _ in range(10):
         time.sleep(jittered(0.05, 1.2))
         stack.kill_host()
@@ -32,7 +32,7 @@ def test_storage_stopped_and_started_on_its_data(stack: FaultyStack) -> None:
 def test_duplicates_and_reordering(stack: FaultyStack) -> None:
     versions = [
         small_item(COLLECTION, f"item-{number}", updated=f"2024-05-0{version}T00:00:00Z", note=f"version {version}")
-        for number in range(COUNT // 5)
+        for number in range(60)
         for version in (1, 2, 3)
     ]
     messages = versions + versions
@@ -73,7 +73,7 @@ def test_all_of_it_together(stack: FaultyStack) -> None:
     )
     stack.start_host()
     stack.start_host()
-    items = stack.send_items(COLLECTION, COUNT)
+    items = stack.send_items(COLLECTION, 2 * COUNT)
     for number in range(5):
         time.sleep(jittered(0.3, 1.5))
         stack.kill_host()

@@ -243,7 +243,7 @@ PATHS = {
     ],
     "PATCH": ["/stac/collections/{c}/items/x", "/inma/collections/{c}/ingestions/x"],
 }
-ODD_VALUES: list[Any] = [None, True, -1e308, "x", [1], {"x": []}]
+ODD_VALUES: list[Any] = [None, -1e308, "x", [1], {"x": []}]
 FIELDS = ["id", "type", "links", "extent", "assets", "properties", "geometry", "bbox", "collections", "ids", "limit"]
 FIELDS += ["intersects", "datetime", "sortby", "fields", "filter", "query", "token", "kind", "connectionInfo", "name"]
 FIELDS += ["definition", "cql", "legend", "conditions", "vectorOptions", "minZoom", "scheme", "defaultLocation"]
