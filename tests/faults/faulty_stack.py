@@ -25,6 +25,8 @@ from tests.running_stack import small_collection, small_item, wait_for
 
 # Items of a test; docs/reliability.md shows a run of FAULT_ITEMS=300.
 COUNT = int(os.environ.get("FAULT_ITEMS", "150"))
+# Fewer would be done before the last kill.
+COUNT_OF_KILLS = max(COUNT, 300)
 COLLECTION = "faults"
 ITEMS = "/stac/collections/*/items*"
 

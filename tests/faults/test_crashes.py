@@ -3,13 +3,21 @@
 import random
 import time
 
-from tests.faults.faulty_stack import COLLECTION, COUNT, ITEMS, FaultyStack, check_all_ingested, jittered
+from tests.faults.faulty_stack import (
+    COLLECTION,
+    COUNT,
+    COUNT_OF_KILLS,
+    ITEMS,
+    FaultyStack,
+    check_all_ingested,
+    jittered,
+)
 from tests.running_stack import small_item, wait_for
 
 
 def test_host_killed_ten_times(stack: FaultyStack) -> None:
     stack.start_host()
-    items = stack.send_items(COLLECTION, 2 * COUNT)
+    items = stack.send_items(COLLECTION, COUNT_OF_KILLS)
     for _ in range(10):
         time.sleep(jittered(0.05, 1.2))
         stack.kill_host()
@@ -73,7 +81,7 @@ def test_all_of_it_together(stack: FaultyStack) -> None:
     )
     stack.start_host()
     stack.start_host()
-    items = stack.send_items(COLLECTION, 2 * COUNT)
+    items = stack.send_items(COLLECTION, COUNT_OF_KILLS)
     for number in range(5):
         time.sleep(jittered(0.3, 1.5))
         stack.kill_host()
