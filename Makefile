@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Empty means that compiled modules are kept, which the hundreds of processes of a test run would otherwise each make.
+export PYTHONDONTWRITEBYTECODE =
 CHECKED := function_app.py functions shared cli local tests
 
 .PHONY: help setup demo start test check bench bench-sweep clean

@@ -44,8 +44,7 @@ def main() -> None:
         shutil.rmtree(VENV, ignore_errors=True)
         without_venv = "Python could not make a virtual environment; on Debian and Ubuntu install package python3-venv."
         run([python, "-m", "venv", str(VENV)], without_venv)
-    # Most of the modules are never imported; those that are, Python compiles then.
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     without_network = "pip could not install the project's packages; is the package registry reachable?"
     run([*pip, "--editable", f"{ROOT}[cli,local,dev]"], without_network)
     run([*pip, "--ignore-requires-python", "--no-deps", *RUNTIME], without_network)
