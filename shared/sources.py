@@ -127,8 +127,12 @@ def resume_for_sources(specs: Iterable[SourceSpec], app: Clients, *, budget: tim
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached.
     """
-    rows = {key: app.sources.get(key) or {} for key in (source_key(spec.url) for spec in specs)}
-    renewed = {key: row.get("renewed_at") or app.now() for key, row in rows.items() if row.get("is_resumed") is False}
+    keys = {source_key(spec.url) for spec in specs}
+    renewed = {
+        str(row["RowKey"]): row.get("renewed_at") or app.now()
+        for row in app.sources.rows()
+        if row["RowKey"] in keys and row.get("is_resumed") is False
+    }
     if not renewed:
         return
     # What is held since after the last renewal was tried with it; to try that again and again would have no end.

@@ -1,6 +1,6 @@
 """`geocatalog replay` and `resume`: sends failed, canceled or held items, and dead letters, once more."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -56,12 +56,7 @@ def replay_items(wanted: ItemFilter, app: Clients, bar: Bar, *, dry_run: bool) -
         keys = list(dict.fromkeys(find_keys(wanted, app)))
         collections = {collection for collection, _ in keys}
         born = {name: collection_born(app.status.get_collection(name)) for name in collections}
-        bar.total(len(keys))
-        for start in range(0, len(keys), _PORTION):
-            portion = keys[start : start + _PORTION]
-            run_all(lambda key: _replay(key, born[key[0]], wanted, app, done, dry_run=dry_run), portion)
-            bar.advance(len(portion))
-            bar.counted(len(done.sent))
+        _send_all(keys, lambda key: _replay(key, born[key[0]], wanted, app, done, dry_run=dry_run), done, bar)
     except (KeyboardInterrupt, AzureError) as error:
         done.fault = error
     done.sent.sort(key=lambda item: (item["collection"], item["id"]))
@@ -116,12 +111,7 @@ def replay_deadletters(wanted: LetterFilter, app: Clients, bar: Bar, *, dry_run:
     try:
         # All of them first: those that are bad still come back among them. Without their bodies, which may be many.
         keys = [(str(row["PartitionKey"]), str(row["RowKey"])) for row in find_letters(wanted, app)]
-        bar.total(len(keys))
-        for start in range(0, len(keys), _PORTION):
-            portion = keys[start : start + _PORTION]
-            run_all(lambda key: _replay_letter(key, app, done, dry_run=dry_run), portion)
-            bar.advance(len(portion))
-            bar.counted(len(done.sent))
+        _send_all(keys, lambda key: _replay_letter(key, app, done, dry_run=dry_run), done, bar)
     except (KeyboardInterrupt, AzureError) as error:
         done.fault = error
     done.sent.sort(key=lambda letter: (letter["queue"], letter["key"]))
@@ -142,6 +132,17 @@ def _replay_letter(key: tuple[str, str], app: Clients, done: ReplayedLetters, *,
         app.queues.send(target, fields)
         app.deadletters.forget(row)
     done.sent.append({"queue": target, "key": key[1], "error_code": str(row.get("error_code") or "")})
+
+
+def _send_all(
+    keys: list[tuple[str, str]], send: Callable[[tuple[str, str]], None], done: Replayed | ReplayedLetters, bar: Bar
+) -> None:
+    bar.total(len(keys))
+    for start in range(0, len(keys), _PORTION):
+        portion = keys[start : start + _PORTION]
+        run_all(send, portion)
+        bar.advance(len(portion))
+        bar.counted(len(done.sent))
 
 
 def _message_of(row: Mapping[str, Any], app: Clients) -> tuple[str, dict[str, Any]] | None:
