@@ -11,6 +11,7 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from shared.http_sessions import PooledAdapter, certificates, pooled_session, use_proxies
+from shared.queue_models import complete_queue_models
 from shared.settings import StorageConnection
 
 # Files are read in pieces of this size, the first of which the SDK holds in memory whole (32 MiB otherwise).
@@ -48,6 +49,7 @@ def connect_storage(connection: StorageConnection, credential: TokenCredential |
     Raises:
         ValueError: the connection string is malformed (its text is not shown).
     """
+    complete_queue_models()
     session = pooled_session(PooledAdapter())
     clients = _build(connection, credential, session)
     use_proxies(session, clients.queues.url, clients.blobs.url, clients.tables.url)
