@@ -1,5 +1,4 @@
 // Everything the ingestion needs, in one resource group. `azd up` deploys it with main.parameters.json.
-// The event subscription is not here: it needs a key that exists only once the code runs (event-subscription.bicep).
 targetScope = 'subscription'
 
 @minLength(1)
@@ -210,6 +209,16 @@ module roles 'modules/roles.bicep' = {
   }
 }
 
+module eventSubscription 'modules/event-subscription.bicep' = {
+  name: 'event-subscription'
+  scope: group
+  params: {
+    topicName: eventTopic.outputs.name
+    ingestAccountId: ingestStorage.outputs.accountId
+  }
+  dependsOn: [roles]
+}
+
 module functionApp 'modules/function-app.bicep' = {
   name: 'function-app'
   scope: group
@@ -273,7 +282,6 @@ module workbook 'modules/workbook.bicep' = {
 
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = functionApp.outputs.name
-output EVENT_TOPIC_NAME string = eventTopic.outputs.name
 output INGEST_ACCOUNT_NAME string = ingestStorage.outputs.accountName
 output INGESTION_IDENTITY_ID string = identities.outputs.ingestionId
 output INGESTION_IDENTITY_PRINCIPAL_ID string = identities.outputs.ingestionPrincipalId

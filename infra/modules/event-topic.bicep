@@ -1,4 +1,4 @@
-// Tells of blobs in the ingestion account. Its own identity writes what could not be delivered to `event-deadletters`.
+// Publishes the events of blobs in the ingestion account. Its own identity delivers them (event-subscription.bicep).
 param location string
 param tags object
 param topicName string

@@ -105,7 +105,6 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     AzureWebJobsStorage__credential: 'managedidentity'
     AzureWebJobsStorage__clientId: identityClientId
     AzureWebJobsStorage__blobServiceUri: hostAccount.properties.primaryEndpoints.blob
-    AzureWebJobsStorage__queueServiceUri: hostAccount.properties.primaryEndpoints.queue
     AzureWebJobsStorage__tableServiceUri: hostAccount.properties.primaryEndpoints.table
     INGEST_STORAGE__credential: 'managedidentity'
     INGEST_STORAGE__clientId: identityClientId
@@ -122,7 +121,8 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     OTEL_METRIC_EXPORT_INTERVAL: '15000'
     // The app sends its own log lines, so the host need not send them too.
     PYTHON_ENABLE_OPENTELEMETRY: 'true'
-    PYTHON_THREADPOOL_THREAD_COUNT: '32'
+    // Without it the host receives messages for another 10 s after it was told to stop, and then cuts them off.
+    FUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING: 'true'
   })
 }
 

@@ -1,4 +1,4 @@
-// The Functions host's own account: its locks, keys, internal queue and the deployed package. No ingestion data is here,
+// The Functions host's own account: its locks, keys and the deployed package. No ingestion data is here,
 // because the host needs a broad role on it.
 param location string
 param tags object

@@ -28,18 +28,19 @@ var roleIds = {
 }
 
 var roles = [
-  // The host, on its own account only: it makes containers and a queue whose names it chooses itself.
+  // The host, on its own account only: it makes containers whose names it chooses itself.
   { who: 'app', role: 'Storage Blob Data Owner', on: 'hostAccount', name: '', why: 'locks, keys, package; what the Functions host asks for' }
-  { who: 'app', role: 'Storage Queue Data Contributor', on: 'hostAccount', name: '', why: 'internal queue of the blob trigger' }
   { who: 'app', role: 'Storage Table Data Contributor', on: 'hostAccount', name: '', why: 'diagnostic events of the host' }
 
   // The app, on its data. Message Processor would not do: to hide a message longer needs messages/write.
   { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'items', why: 'receives, keeps hidden, deletes, sends again' }
   { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'collections', why: 'receives, keeps hidden, deletes, sends again' }
   { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'deletions', why: 'receives, keeps hidden, deletes, sends again' }
+  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'blob-events', why: 'receives, keeps hidden, deletes, sends again' }
   { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'items-poison', why: 'the host writes it, a function empties it' }
   { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'collections-poison', why: 'the host writes it, a function empties it' }
   { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'deletions-poison', why: 'the host writes it, a function empties it' }
+  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'blob-events-poison', why: 'the host writes it, a function empties it' }
   { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'webjobs-blobtrigger-poison', why: 'the host writes it, a function empties it' }
   { who: 'app', role: 'Storage Queue Data Message Sender', on: 'queue', name: 'results', why: 'announces outcomes' }
   { who: 'app', role: 'Storage Table Data Contributor', on: 'table', name: 'status', why: 'reads and writes rows' }
@@ -52,6 +53,7 @@ var roles = [
   { who: 'app', role: 'Monitoring Metrics Publisher', on: 'applicationInsights', name: '', why: 'sends telemetry' }
   { who: 'app', role: 'GeoCatalog Administrator', on: 'geocatalog', name: '', why: 'ingests and configures; the Reader role cannot write and there is none between' }
 
+  { who: 'eventTopic', role: 'Storage Queue Data Message Sender', on: 'queue', name: 'blob-events', why: 'delivers events of dropped blobs' }
   { who: 'eventTopic', role: 'Storage Blob Data Contributor', on: 'container', name: 'event-deadletters', why: 'writes events that could not be delivered' }
 
   { who: 'producers', role: 'Storage Queue Data Message Sender', on: 'queue', name: 'items', why: 'sends items; may not read, delete or configure' }
@@ -64,10 +66,12 @@ var roles = [
   { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'items', why: 'sees how many wait' }
   { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'collections', why: 'sees how many wait' }
   { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'deletions', why: 'sees how many wait' }
+  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'blob-events', why: 'sees how many wait' }
   { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'results', why: 'sees how many wait' }
   { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'items-poison', why: 'sees how many wait' }
   { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'collections-poison', why: 'sees how many wait' }
   { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'deletions-poison', why: 'sees how many wait' }
+  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'blob-events-poison', why: 'sees how many wait' }
   { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'webjobs-blobtrigger-poison', why: 'sees how many wait' }
   { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', name: 'status', why: 'replay and resume write rows' }
   { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', name: 'deadletters', why: 'replay removes rows' }

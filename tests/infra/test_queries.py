@@ -129,8 +129,8 @@ def test_each_alert_has_its_entry_in_the_runbook() -> None:
     assert anchors == {rule["name"] for rule in variable(INFRA / "modules" / "alerts.bicep", "rules")}
 
 
-def test_each_entry_says_how_to_look_what_it_means_and_what_mends_it() -> None:
+def test_each_entry_says_how_to_look_what_it_means_and_how_to_fix_it() -> None:
     section = RUNBOOK.read_text(encoding="utf-8").split("\n## Alerts\n")[1].split("\n## ")[0]
     for entry in section.split("\n### ")[1:]:
-        for word in ("- Look: ", "- It means", "- Mend: "):
+        for word in ("- Look: ", "- It means", "- Fix: "):
             assert word in entry, f"{entry.splitlines()[0]}: {word}"

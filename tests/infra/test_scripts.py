@@ -15,20 +15,13 @@ SH = shutil.which("sh")
 
 pytestmark = pytest.mark.skipif(SH is None or os.name == "nt", reason="the scripts for Windows are the .ps1 ones")
 
-# Says that the key is there from the third time on; takes everything else.
 AZ = """#!/bin/sh
 echo "$*" >> "$AZ_LOG"
-case "$*" in
-    functionapp\\ keys*) [ "$(grep -c '^functionapp keys' "$AZ_LOG")" -ge 3 ] && echo true || echo false ;;
-esac
 """
 
 DEPLOYED = {
     "AZURE_SUBSCRIPTION_ID": "sub",
     "AZURE_RESOURCE_GROUP": "rg",
-    "AZURE_FUNCTION_APP_NAME": "app",
-    "EVENT_TOPIC_NAME": "topic",
-    "INGEST_ACCOUNT_NAME": "account",
     "INGESTION_IDENTITY_ID": "/identity",
 }
 
@@ -42,35 +35,12 @@ def _run(script: str, tmp_path: Path, **settings: str) -> tuple[subprocess.Compl
     environment = {
         "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
         "AZ_LOG": str(log),
-        "AFTER_DEPLOY_PAUSE_SECONDS": "0",
         **settings,
     }
     done = subprocess.run(
         [str(SH), str(SCRIPTS / script)], env=environment, capture_output=True, text=True, timeout=30, check=False
     )
     return done, log.read_text().splitlines()
-
-
-def test_the_subscription_is_made_once_the_key_is_there(tmp_path: Path) -> None:
-    done, calls = _run("after_deploy.sh", tmp_path, **DEPLOYED)
-    assert done.returncode == 0, done.stderr
-    assert [call.split()[0] for call in calls] == ["functionapp", "functionapp", "functionapp", "deployment"]
-    for part in ("functionAppName=app", "topicName=topic", "ingestAccountName=account", "event-subscription.bicep"):
-        assert part in calls[-1]
-
-
-def test_it_gives_up_with_a_sentence(tmp_path: Path) -> None:
-    done, _ = _run("after_deploy.sh", tmp_path, **DEPLOYED, AFTER_DEPLOY_TRIES="2")
-    assert done.returncode == 1
-    assert "gave up after 2 tries" in done.stderr
-
-
-@pytest.mark.parametrize("name", [name for name in DEPLOYED if name != "INGESTION_IDENTITY_ID"])
-def test_it_names_what_is_not_set(name: str, tmp_path: Path) -> None:
-    done, calls = _run("after_deploy.sh", tmp_path, **{key: value for key, value in DEPLOYED.items() if key != name})
-    assert done.returncode != 0
-    assert name in done.stderr
-    assert not calls
 
 
 def test_a_new_geocatalog_needs_nothing_attached(tmp_path: Path) -> None:
@@ -110,18 +80,11 @@ def test_the_scripts_get_their_names_from_the_deployment() -> None:
     assert set(DEPLOYED) - {"AZURE_SUBSCRIPTION_ID"} <= outputs
 
 
-@pytest.mark.parametrize("name", ["after_deploy", "attach_identity"])
+@pytest.mark.parametrize("name", ["attach_identity"])
 def test_both_shells_use_the_same_settings_and_commands(name: str) -> None:
     posix = (SCRIPTS / f"{name}.sh").read_text(encoding="utf-8")
     windows = (SCRIPTS / f"{name}.ps1").read_text(encoding="utf-8")
-    for setting in [*DEPLOYED, "EXISTING_GEOCATALOG_NAME", "EXISTING_GEOCATALOG_RESOURCE_GROUP", "AFTER_DEPLOY_TRIES"]:
+    for setting in [*DEPLOYED, "EXISTING_GEOCATALOG_NAME", "EXISTING_GEOCATALOG_RESOURCE_GROUP"]:
         assert (setting in posix) == (setting in windows), setting
-    for command in ("az functionapp keys list", "az deployment group create", "az rest --method patch"):
+    for command in ("az rest --method patch",):
         assert (command in posix) == (command in windows), command
-
-
-def test_the_key_itself_is_never_asked_for() -> None:
-    for path in SCRIPTS.iterdir():
-        text = path.read_text(encoding="utf-8")
-        assert "systemKeys.blobs_extension" not in text, path.name
-        assert text.count("keys list") == text.count("contains(keys(systemKeys), 'blobs_extension')"), path.name

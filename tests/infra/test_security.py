@@ -35,16 +35,21 @@ ROLE_IDS = {
     "Storage Table Data Reader": "76199698-9eea-4c19-bc75-cec21354c6b6",
 }
 
-POISON = ("items-poison", "collections-poison", "deletions-poison", "webjobs-blobtrigger-poison")
-QUEUES = ("items", "collections", "deletions", "results", *POISON)
+POISON = (
+    "items-poison",
+    "collections-poison",
+    "deletions-poison",
+    "blob-events-poison",
+    "webjobs-blobtrigger-poison",
+)
+READ_BY_THE_APP = ("items", "collections", "deletions", "blob-events", *POISON)
 
 # Every right that is granted, by who: (role, on what, its name). Change it only together with SECURITY.md.
 EXPECTED = {
     "app": {
         ("Storage Blob Data Owner", "hostAccount", ""),
-        ("Storage Queue Data Contributor", "hostAccount", ""),
         ("Storage Table Data Contributor", "hostAccount", ""),
-        *(("Storage Queue Data Contributor", "queue", name) for name in ("items", "collections", "deletions", *POISON)),
+        *(("Storage Queue Data Contributor", "queue", name) for name in READ_BY_THE_APP),
         ("Storage Queue Data Message Sender", "queue", "results"),
         *(("Storage Table Data Contributor", "table", name) for name in ("status", "deadletters", "sources", "pacing")),
         ("Storage Blob Data Reader", "container", "incoming"),
@@ -53,7 +58,10 @@ EXPECTED = {
         ("Monitoring Metrics Publisher", "applicationInsights", ""),
         ("GeoCatalog Administrator", "geocatalog", ""),
     },
-    "eventTopic": {("Storage Blob Data Contributor", "container", "event-deadletters")},
+    "eventTopic": {
+        ("Storage Queue Data Message Sender", "queue", "blob-events"),
+        ("Storage Blob Data Contributor", "container", "event-deadletters"),
+    },
     "producers": {
         ("Storage Queue Data Message Sender", "queue", "items"),
         ("Storage Blob Data Contributor", "container", "incoming"),
@@ -61,7 +69,7 @@ EXPECTED = {
     },
     "operators": {
         *(("Storage Queue Data Message Sender", "queue", name) for name in ("items", "collections", "deletions")),
-        *(("Storage Queue Data Reader", "queue", name) for name in QUEUES),
+        *(("Storage Queue Data Reader", "queue", name) for name in ("results", *READ_BY_THE_APP)),
         *(("Storage Table Data Contributor", "table", name) for name in ("status", "deadletters", "sources")),
         ("Storage Table Data Reader", "table", "pacing"),
         *(("Storage Blob Data Contributor", "container", name) for name in ("incoming", "payloads", "configuration")),
@@ -155,7 +163,6 @@ def test_telemetry_is_taken_from_identities_only() -> None:
 
 # What looks like a secret and is none, each with the reason.
 NO_SECRETS = {
-    ("event-subscription.bicep", "listKeys"): "the webhook's own key, handed from the app to Event Grid within Azure",
     (
         "function-app.bicep",
         "ConnectionString",
