@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared import telemetry
 from shared.clients import Clients
 from shared.clock import format_timestamp
 from shared.errors import BadContent, BadMessage, ErrorCode, IngestionError
@@ -43,6 +44,7 @@ def record_poison(queue: str, raw: bytes, enqueued_at: datetime, app: Clients) -
     Raises:
         azure.core.exceptions.AzureError: the storage could not be written: the host gives the message again.
     """
+    telemetry.count_poison(queue)
     body = raw
     # What the message said was wanted by then; nothing that was sent after its last try may lose against it.
     wanted_at = enqueued_at - _LEAST_AGE * app.settings.time_scale

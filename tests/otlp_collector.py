@@ -103,7 +103,9 @@ def _span(span: Span) -> Record:
 
 def _points(metric: Metric) -> Iterator[Record]:
     for point in getattr(metric, str(metric.WhichOneof("data"))).data_points:
-        yield Record(metric.name, _attributes(point.attributes), value=getattr(point, point.WhichOneof("value")))
+        # Of a histogram, how many values there were.
+        value = point.count if metric.HasField("histogram") else getattr(point, point.WhichOneof("value"))
+        yield Record(metric.name, _attributes(point.attributes), value=value)
 
 
 def _line(line: LogRecord) -> Record:

@@ -7,6 +7,7 @@ receiver: it is handed to threads of its own, which drop what they cannot send.
 
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
@@ -175,12 +176,19 @@ def measure(gauge: Gauge, value: float, **attributes: str) -> None:
         _sdk.measure(gauge, value, attributes)
 
 
-# Failures
+def count_poison(queue: str) -> None:
+    """Count a message that the host moved to a poison queue, by the queue it came from."""
+    if _sdk:
+        _sdk.add("geocatalog.poison.messages", {"queue": queue})
+
+
+# Runs of functions
 
 
 @contextmanager
 def invocation(function: str) -> Iterator[None]:
-    """Counts and logs the exception that a function ends with, before the host gets it."""
+    """Count and time the run of a function, and log the exception that it ends with, before the host gets it."""
+    started = time.monotonic()
     try:
         yield
     except Exception as error:
@@ -188,4 +196,12 @@ def invocation(function: str) -> Iterator[None]:
             _sdk.add("geocatalog.functions.failures", {"function": function, "reason": type(error).__name__})
             # Application Insights shows this sentence in place of the exception's own.
             log.exception("Function %s ended with %s: %s", function, type(error).__name__, redact(str(error)))  # noqa: TRY401
+        _end_run(function, "failed", started)
         raise
+    _end_run(function, "succeeded", started)
+
+
+def _end_run(function: str, outcome: str, started: float) -> None:
+    if _sdk:
+        _sdk.add("geocatalog.functions.runs", {"function": function, "outcome": outcome})
+        _sdk.time(time.monotonic() - started, {"function": function})

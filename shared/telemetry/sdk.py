@@ -40,8 +40,11 @@ _COUNTERS = {
     "geocatalog.items.outcomes": "outcomes of messages, by outcome and collection",
     "geocatalog.items.retries": "items and messages that come back, by kind and reason",
     "geocatalog.dead_letters": "dead letters, by queue and reason",
+    "geocatalog.functions.runs": "runs of functions, by function and outcome",
     "geocatalog.functions.failures": "functions that ended with an exception, by function and reason",
+    "geocatalog.poison.messages": "messages that the host moved to a poison queue, by the queue they came from",
 }
+_DURATION = "geocatalog.functions.duration"
 _GAUGE_UNITS = {
     Gauge.OLDEST_OPERATION: "s",
     Gauge.SOURCE_TIME_LEFT: "s",
@@ -80,6 +83,7 @@ class Sdk:
         meter = self._metrics.get_meter(_SCOPE)
         self._counters = {name: meter.create_counter(name, description=text) for name, text in _COUNTERS.items()}
         self._gauges = {gauge: meter.create_gauge(gauge.value, unit) for gauge, unit in _GAUGE_UNITS.items()}
+        self._duration = meter.create_histogram(_DURATION, "s", "how long functions ran, by function")
         logging.getLogger().addHandler(LogHandler(self._logs))
         atexit.register(self.stop)
 
@@ -184,6 +188,10 @@ class Sdk:
     def add(self, counter: str, attributes: Attributes) -> None:
         """Counts one."""
         self._counters[counter].add(1, _safe(attributes))
+
+    def time(self, seconds: float, attributes: Attributes) -> None:
+        """Record how long a function ran."""
+        self._duration.record(seconds, _safe(attributes))
 
     def measure(self, gauge: Gauge, value: float, attributes: Attributes) -> None:
         """Sets a gauge, which is sent with the next batch of metrics."""

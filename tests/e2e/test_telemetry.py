@@ -11,6 +11,7 @@ from tests.running_stack import RunningStack, running_stack, small_item, wait_fo
 COLLECTION = "telling"
 SECRET = "c2VjcmV0LXNpZ25hdHVyZQ"
 CONSUMER, CLIENT = 5, 3
+RUNNING = {"ingest_item", "configure_collection", "track_operations", "renew_sources", "record_items_poison"}
 # Sent often, so that a test need not wait for a minute.
 OFTEN = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BLRP_SCHEDULE_DELAY": "200", "OTEL_METRIC_EXPORT_INTERVAL": "500"}
 
@@ -108,6 +109,7 @@ def test_metrics_have_the_names_that_alerts_ask_for(stack: RunningStack, collect
     stack.send("items", small_item("no-such-collection", "held"))
     stack.send("items", "not json", plain=True)
     stack.send("items", small_item(COLLECTION, "counted"))
+    stack.send("items-poison", small_item(COLLECTION, "moved"))
     stack.result(id="counted", outcome="ingested")
 
     def series(name: str, attribute: str) -> dict[str | None, float]:
@@ -116,6 +118,10 @@ def test_metrics_have_the_names_that_alerts_ask_for(stack: RunningStack, collect
     wait_for(lambda: series("items.outcomes", "outcome").keys() >= {"ingested", "rejected", "applied"}, "outcomes")
     wait_for(lambda: series("items.retries", "reason").get("CollectionDoesNotExist"), "retries by reason")
     wait_for(lambda: series("dead_letters", "queue").get("items"), "dead letters")
+    wait_for(lambda: series("poison.messages", "queue").get("items"), "the message on the poison queue")
+    wait_for(lambda: series("functions.runs", "function").keys() >= RUNNING, "runs of each function")
+    wait_for(lambda: series("functions.duration", "function").keys() >= RUNNING, "how long each function ran")
+    assert series("functions.runs", "outcome").keys() == {"succeeded"}
     wait_for(lambda: series("sources.time_left", "container_url"), "the source's time left")
     [(container_url, seconds)] = series("sources.time_left", "container_url").items()
     assert str(container_url).endswith("/sentinel2-l2")

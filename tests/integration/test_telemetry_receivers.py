@@ -72,7 +72,9 @@ def test_all_is_sent_before_the_process_ends() -> None:
     assert spans["process items"].links == (HOST_TRACE,)
     assert spans["process items"].trace_id == spans["POST"].trace_id != HOST_TRACE
     assert collector.series("geocatalog.queue.messages", "queue") == {"items": 3}
-    assert collector.series("geocatalog.functions.failures", "function") == {"ingest_item": 1}
+    for name in ("failures", "runs", "duration"):
+        assert collector.series(f"geocatalog.functions.{name}", "function") == {"ingest_item": 1}
+    assert collector.series("geocatalog.functions.runs", "outcome") == {"failed": 1}
     lines = {line.name: line for line in collector.lines}
     assert lines["Item c/i: https://example.com/?…"].trace_id == collector.spans[0].trace_id
     failure = lines[FAILURE].attributes
