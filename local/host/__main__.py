@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.host.app_settings import load_app_settings
@@ -24,9 +25,16 @@ def main() -> None:
     parser.add_argument("--app", type=Path, default=Path.cwd(), help="folder of function_app.py (default: this one)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    parser.add_argument(
+        "--threads",
+        metavar="COUNT",
+        help="threads of the worker: a number, or cores+4 as after a placeholder start "
+        "(default: PYTHON_THREADPOOL_THREAD_COUNT, else 1000)",
+    )
     arguments = parser.parse_args()
+    options = {"LOCAL_HOST_THREADS": arguments.threads} if arguments.threads else {}
     try:
-        host = _load(arguments.app.resolve())
+        host = _load(arguments.app.resolve(), {**os.environ, **options})
     except HostFault as fault:
         sys.exit(f"{_NAME}: {fault}")
     except KeyboardInterrupt:
@@ -37,12 +45,12 @@ def main() -> None:
         host.worker.stop()
 
 
-def _load(app: Path) -> Host:
+def _load(app: Path, environment: Mapping[str, str]) -> Host:
     if not (app / "function_app.py").exists():
         raise HostFault(
             f"There is no function_app.py in {app}: start in the folder of a function app or name it with --app."
         )
-    settings = load_app_settings(app, os.environ)
+    settings = load_app_settings(app, environment)
     host_json = load_host_json(app, settings)
     logging.basicConfig(level=logging.DEBUG, handlers=[text_handler(host_json.log_levels)])
     # The host's own calls to storage are not the app's business.

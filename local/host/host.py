@@ -31,6 +31,7 @@ from local.host.message_encoding import encode
 from local.host.options import Options
 from local.host.queue_listener import ListenerOptions, PoisonQueue, Process, QueueListener
 from local.host.queues import poison_name, send_creating
+from local.host.thread_pool import ThreadPool
 from local.host.timer_listener import TimerListener, TimerOptions
 from local.host.timer_schedule import Schedule, time_zone
 from local.host.timer_status import TimerMonitor, TimerStatus
@@ -77,7 +78,8 @@ class Host:
         self.errors: dict[str, str] = {}
         self.draining = False
         self.deadlines = Deadlines()
-        self.worker = WorkerSupervisor(app, settings, host_json, self.deadlines)
+        threads = ThreadPool(options.threads, settings)
+        self.worker = WorkerSupervisor(app, settings, host_json, self.deadlines, threads)
         self._listeners: list[Listener] = []
         self._queue_listeners: dict[str, QueueListener] = {}
         self._blob_functions: dict[str, BlobFunction] = {}

@@ -25,6 +25,7 @@ class Options:
         shutdown_limit: `LOCAL_HOST_SHUTDOWN_LIMIT`: how long invocations may go on after a stop was asked for.
         blobs_extension_key: `LOCAL_HOST_BLOBS_EXTENSION_KEY`: the key of the blob webhook.
         key_was_given: Whether the key came from the environment.
+        threads: `LOCAL_HOST_THREADS`: width of the worker's thread pool (see `ThreadPool`); None for the host's rule.
     """
 
     receive_visibility: float
@@ -32,6 +33,7 @@ class Options:
     shutdown_limit: float
     blobs_extension_key: str
     key_was_given: bool
+    threads: str | None
 
     @property
     def timer_lock_recovery(self) -> float | None:
@@ -55,6 +57,7 @@ def load_options(settings: AppSettings) -> Options:
         shutdown_limit=_SHUTDOWN_LIMIT if limit is None else limit,
         blobs_extension_key=key or secrets.token_urlsafe(24),
         key_was_given=key is not None,
+        threads=settings.get("LOCAL_HOST_THREADS"),
     )
 
 

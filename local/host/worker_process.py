@@ -19,6 +19,7 @@ from local.host.faults import HostFault
 from local.host.frames import Frame, FrameStream
 from local.host.functions import Function
 from local.host.host_json import HostJson
+from local.host.thread_pool import ThreadPool
 
 _WORKER_PROGRAM = Path(__file__).with_name("worker.py")
 _logger = logging.getLogger("Host.Worker")
@@ -108,8 +109,11 @@ class _Worker:
 class WorkerSupervisor:
     """Keeps one worker running and hands invocations to it; they wait while there is none."""
 
-    def __init__(self, app: Path, settings: AppSettings, host_json: HostJson, deadlines: Deadlines) -> None:
+    def __init__(
+        self, app: Path, settings: AppSettings, host_json: HostJson, deadlines: Deadlines, threads: ThreadPool
+    ) -> None:
         self._app = app
+        self._threads = threads
         self._environment = settings.environment
         self._log_levels = host_json.log_levels
         self._timeout = host_json.function_timeout
@@ -129,7 +133,7 @@ class WorkerSupervisor:
         Raises:
             HostFault: The app cannot be loaded; the message has the runtime's own.
         """
-        worker, functions = self._start_worker()
+        worker, functions = self._start_worker(restarted=False)
         self._take_over(worker)
         return functions
 
@@ -178,8 +182,8 @@ class WorkerSupervisor:
         if worker is not None:
             worker.stop()
 
-    def _start_worker(self) -> tuple[_Worker, list[dict[str, Any]]]:
-        worker = _Worker(self._app, self._environment)
+    def _start_worker(self, *, restarted: bool) -> tuple[_Worker, list[dict[str, Any]]]:
+        worker = _Worker(self._app, self._environment | self._threads.environment(restarted=restarted))
         hello = Frame({"type": "hello", "app": str(self._app), "log_levels": self._log_levels})
         try:
             worker.stream.write(hello)
@@ -251,7 +255,7 @@ class WorkerSupervisor:
             _logger.error("The Python worker ended (exit code %s); starting another one.", exit_code)
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
             try:
-                worker, _ = self._start_worker()
+                worker, _ = self._start_worker(restarted=True)
             except HostFault as fault:
                 _logger.error("%s", fault)  # noqa: TRY400 - the fault is a sentence of its own
                 continue

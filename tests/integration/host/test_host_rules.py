@@ -8,8 +8,9 @@ import pytest
 
 from local.host.app_settings import AppSettings
 from local.host.backoff import RandomizedExponentialBackoff
-from local.host.faults import FunctionFault
+from local.host.faults import FunctionFault, HostFault
 from local.host.logs import CategoryFilter
+from local.host.thread_pool import ThreadPool
 from local.host.timer_schedule import Schedule, time_zone
 
 REYKJAVIK = ZoneInfo("Atlantic/Reykjavik")
@@ -86,3 +87,29 @@ def test_names_of_settings_regard_neither_case_nor_kind_of_separator() -> None:
     assert settings.resolve("%q%-poison") == "items-poison"
     with pytest.raises(FunctionFault, match="'%MISSING%' does not resolve to a value"):
         settings.resolve("%MISSING%")
+
+
+@pytest.mark.parametrize(
+    ("choice", "settings", "first", "restarted"),
+    [
+        (None, {}, "1000", "1000"),
+        (None, {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}, "32", "32"),
+        ("5", {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}, "5", "5"),
+        # A placeholder's pool ignores the setting; the worker after it does not.
+        ("cores+4", {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}, "6", "32"),
+        ("cores+4", {}, "6", "1000"),
+    ],
+)
+def test_width_of_the_thread_pool(
+    choice: str | None, settings: dict[str, str], first: str, restarted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    pool = ThreadPool(choice, AppSettings(settings))
+    assert pool.environment(restarted=False) == {"PYTHON_THREADPOOL_THREAD_COUNT": first}
+    assert pool.environment(restarted=True) == {"PYTHON_THREADPOOL_THREAD_COUNT": restarted}
+
+
+@pytest.mark.parametrize("choice", ["0", "-1", "many", "4.5"])
+def test_widths_of_the_thread_pool_that_are_none(choice: str) -> None:
+    with pytest.raises(HostFault, match="is no width of the thread pool"):
+        ThreadPool(choice, AppSettings({}))

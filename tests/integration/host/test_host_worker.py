@@ -32,7 +32,7 @@ def test_time_out_and_crash_fail_what_runs_and_start_a_new_worker(
         **storage_settings(azurite),
         "WORK_QUEUE": queue.queue_name,
         "BINARY_QUEUE": f"{queue.queue_name}-bytes",
-        "PYTHON_THREADPOOL_THREAD_COUNT": "4",
+        "LOCAL_HOST_THREADS": "4",
     }
     with RunningHost(app, settings) as host:
         endless = json.dumps({"do": "sleep", "seconds": 60, "deliveries": 1})
