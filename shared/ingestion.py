@@ -16,7 +16,7 @@ from shared.item_files import ItemFile, open_item_file
 from shared.item_work import carry_out
 from shared.message_handling import handle
 from shared.messages import ItemMessage, QueueName, correlation_id_of, parse_item_message, read_object
-from shared.stac_items import item_version, prepare_item
+from shared.stac.items import item_version, prepare_item
 from shared.versions import Work
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from shared.json_codec import read_json, write_json
 from shared.large_documents import DocumentRoom
 from shared.messages import BOM
 from shared.redact import redact
+from shared.stac.bases import based_at
 
 # An ItemCollection is one JSON document and must be held in memory whole, where it takes up to seven times its text:
 # see large_documents. Newline-delimited files have no limit.
@@ -36,6 +37,17 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
+class _Origin:
+    """Where a file lies: what people are shown of its URL, and what relative hrefs in it are relative to."""
+
+    name: str
+    base: str | None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class ItemFile:
     """What an href leads to: one item, or the entries of a file of many, read as they come.
 
@@ -50,8 +62,12 @@ class ItemFile:
     length: int | None = None
 
     @staticmethod
-    def of_collection(fields: dict[str, Any]) -> "ItemFile":
-        """Makes a file of many of an ItemCollection.
+    def of_collection(fields: dict[str, Any], base: str | None = None) -> "ItemFile":
+        """Make a file of several items of an ItemCollection.
+
+        Args:
+            fields: the ItemCollection.
+            base: the URL of its file, if it has one that hrefs can be relative to.
 
         Raises:
             BadMessage: it has no list of features.
@@ -60,7 +76,7 @@ class ItemFile:
         if not isinstance(features, list):
             raise BadMessage("The ItemCollection has no list of features.", code=ErrorCode.HREF_NOT_STAC)
         length = len(features)
-        entries = (_entry_of(feature, number) for number, feature in enumerate(_taken_from(features), 1))
+        entries = (_entry_of(feature, number, base) for number, feature in enumerate(_taken_from(features), 1))
         return ItemFile(None, entries, length)
 
 
@@ -79,14 +95,15 @@ def open_item_file(href: str, hrefs: HrefReader) -> Iterator[ItemFile]:
         BadMessage: it may not be fetched, is too large, or is not STAC.
         Unavailable: its host does not answer; or it is large and must wait for another that is being read.
     """
+    origin = _Origin(f"The file at {redact(href)}", _base_of(href, hrefs))
     with DocumentRoom() as room:
         with hrefs.open(href) as chunks:
-            file = _read(f"The file at {redact(href)}", _lines(chunks, room), room)
+            file = _read(origin, _lines(chunks, room), room)
             if file is not None:
                 yield file
                 return
         with hrefs.open(href) as chunks:  # newline-delimited behind a first line that is no JSON
-            yield ItemFile(None, _ndjson(_lines(chunks, room)))
+            yield ItemFile(None, _ndjson(_lines(chunks, room), origin.base))
 
 
 @contextmanager
@@ -108,7 +125,12 @@ def open_lines(href: str, hrefs: HrefReader, *, start: int = 0, number: int = 0)
     """
     with DocumentRoom() as room, hrefs.open(href, start=max(start - 1, 0)) as chunks:
         rest = _behind_line_end(chunks, number) if start else chunks
-        yield _ndjson(_lines(rest, room, start), number)
+        yield _ndjson(_lines(rest, room, start), _base_of(href, hrefs), number)
+
+
+def _base_of(href: str, hrefs: HrefReader) -> str | None:
+    """Return what relative hrefs in a file are relative to; nothing for a payload, which the app put there itself."""
+    return None if hrefs.is_payload(href) else href
 
 
 def _behind_line_end(chunks: Iterator[bytes], number: int) -> Iterator[bytes]:
@@ -122,19 +144,19 @@ def _behind_line_end(chunks: Iterator[bytes], number: int) -> Iterator[bytes]:
     return itertools.chain([first[1:]], chunks)
 
 
-def _read(file: str, lines: Iterator[tuple[bytes, int]], room: DocumentRoom) -> ItemFile | None:
+def _read(file: _Origin, lines: Iterator[tuple[bytes, int]], room: DocumentRoom) -> ItemFile | None:
     """Reads as much of a file as tells its form; None where it must be read again as lines."""
     first, end = next(lines, (b"", 0))
     first = first.removeprefix(BOM)
     parsed = _parsed_object(first)
     second = next(lines, None) if parsed is not None else None
     if second is not None:
-        return ItemFile(None, _ndjson(itertools.chain([(first, end), second], lines)))
+        return ItemFile(None, _ndjson(itertools.chain([(first, end), second], lines), file.base))
     return _document(file, first, lines, parsed, room)
 
 
 def _document(
-    file: str, first: bytes, lines: Iterator[tuple[bytes, int]], parsed: dict[str, Any] | None, room: DocumentRoom
+    file: _Origin, first: bytes, lines: Iterator[tuple[bytes, int]], parsed: dict[str, Any] | None, room: DocumentRoom
 ) -> ItemFile | None:
     """Reads a file that is one JSON document; None where it is none, but has lines that are Items."""
     if first.lstrip()[:1] not in {b"{", b"["}:
@@ -154,10 +176,12 @@ def _document(
             "newline-delimited Items.",
             code=ErrorCode.HREF_NOT_STAC,
         )
-    return ItemFile.of_collection(parsed) if parsed.get("type") == "FeatureCollection" else _single(file, parsed)
+    if parsed.get("type") == "FeatureCollection":
+        return ItemFile.of_collection(parsed, file.base)
+    return _single(file, parsed)
 
 
-def _joined(file: str, first: bytes, lines: Iterator[tuple[bytes, int]], room: DocumentRoom) -> bytes:
+def _joined(file: _Origin, first: bytes, lines: Iterator[tuple[bytes, int]], room: DocumentRoom) -> bytes:
     content = bytearray(first)
     for line, _ in lines:
         content += line
@@ -171,7 +195,7 @@ def _joined(file: str, first: bytes, lines: Iterator[tuple[bytes, int]], room: D
     return bytes(content)
 
 
-def _single(file: str, parsed: dict[str, Any]) -> ItemFile:
+def _single(file: _Origin, parsed: dict[str, Any]) -> ItemFile:
     if parsed.get("type") != "Feature":
         kind = parsed.get("type")
         shown = f"of type {kind[:40]!r}" if isinstance(kind, str) else "without a type"
@@ -179,21 +203,21 @@ def _single(file: str, parsed: dict[str, Any]) -> ItemFile:
             f"{file} is a JSON object {shown}, not a STAC Item, an ItemCollection or newline-delimited Items.",
             code=ErrorCode.HREF_NOT_STAC,
         )
-    return ItemFile(parsed, iter(()))
+    return ItemFile(based_at(parsed, document_url=file.base), iter(()))
 
 
-def _ndjson(lines: Iterator[tuple[bytes, int]], before: int = 0) -> Iterator[FileEntry]:
+def _ndjson(lines: Iterator[tuple[bytes, int]], base: str | None, before: int = 0) -> Iterator[FileEntry]:
     for number, (line, end) in enumerate(lines, before + 1):
         try:
-            entry = _entry_of(read_json(line), number, text=line, end=end)
+            entry = _entry_of(read_json(line), number, base, text=line, end=end)
         except ValueError:
             entry = FileEntry(line, None, f"Line {number} is not JSON.", end)
         yield entry
 
 
-def _entry_of(value: object, number: int, *, text: bytes = b"", end: int | None = None) -> FileEntry:
+def _entry_of(value: object, number: int, base: str | None, *, text: bytes = b"", end: int | None = None) -> FileEntry:
     if isinstance(value, dict) and _is_item(value):
-        return FileEntry(text, value, end=end)
+        return FileEntry(text, based_at(value, file_url=base), end=end)
     return FileEntry(text or write_json(value), None, f"Entry {number} is not a STAC Item.", end)
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from shared.errors import BadContent
 from shared.messages import IfExists
-from shared.stac_items import PreparedItem
+from shared.stac.items import PreparedItem
 from shared.status_rows import ItemRow, ItemStatus
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from shared.stac_schema import bundled_schemas, schema_uri
+from shared.stac.schema import bundled_schemas, schema_uri
 
 
 @cache

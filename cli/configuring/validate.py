@@ -27,7 +27,7 @@ from shared.images import decode_image
 from shared.messages import CollectionMessage
 from shared.nearest import unknown_key
 from shared.settings import DEFAULT_PLANETARY_COMPUTER_URL
-from shared.stac_items import prepare_item
+from shared.stac.items import prepare_item
 
 # What holds STAC Items by its ending; a .json file may hold either.
 _ITEM_ENDINGS = frozenset({".geojson", ".ndjson", ".jsonl", ".geojsonl", ".geojsonseq"})

@@ -23,7 +23,7 @@ from shared.ids import check_collection_id, check_item_id
 from shared.json_codec import read_json, write_json
 from shared.messages import ItemMessage, dump_message, parse_message
 from shared.settings import DEFAULT_PLANETARY_COMPUTER_URL
-from shared.stac_items import prepare_item
+from shared.stac.items import prepare_item
 
 if TYPE_CHECKING:  # a dry run does without the clients, which are slow to import
     from shared.clients import Clients

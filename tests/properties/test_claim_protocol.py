@@ -46,7 +46,7 @@ from shared.deletion import delete_message
 from shared.ingestion import ingest_message
 from shared.json_codec import write_json
 from shared.messages import IfExists, QueueName, decode_body, read_object
-from shared.stac_items import prepare_item
+from shared.stac.items import prepare_item
 from shared.status_rows import OPERATION_PREFIX, TERMINAL, ItemStatus
 from shared.tracking import track_operations
 from tests.data.documents import item

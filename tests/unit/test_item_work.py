@@ -12,7 +12,7 @@ from shared.item_work import _claimed_row, copy_of, operation_wait, retry_delay
 from shared.json_codec import read_json, write_json
 from shared.messages import DeletionMessage, IfExists, QueueName, correlation_id_of, parse_item_message, parse_message
 from shared.settings import read_settings
-from shared.stac_items import prepare_item
+from shared.stac.items import prepare_item
 from shared.status_rows import HISTORY_LENGTH, ItemRow, ItemStatus, item_row, to_entity
 from shared.versions import Work
 from tests.data.documents import item

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import BadContent, ErrorCode
-from shared.stac_items import MAX_ASSETS, MAX_ITEM_BYTES, PreparedItem, item_version, prepare_item, unsigned
+from shared.stac.items import MAX_ASSETS, MAX_ITEM_BYTES, PreparedItem, item_version, prepare_item
+from shared.stac.urls import unsigned
 from tests.data.documents import item
 
 PC_URL = "http://127.0.0.1:8081"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.messages import IfExists, QueueName
-from shared.stac_items import PreparedItem
+from shared.stac.items import PreparedItem
 from shared.status_rows import TERMINAL, ItemRow, ItemStatus
 from shared.versions import Decision, Work, decide, is_older, is_same_content
 

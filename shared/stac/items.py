@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import jsonschema_rs
 
@@ -15,7 +15,8 @@ from shared.clock import EARLIEST_MOMENT, parse_timestamp
 from shared.errors import BadContent, ErrorCode
 from shared.json_codec import canonical_json, write_json
 from shared.redact import redact
-from shared.stac_schema import item_validator
+from shared.stac.schema import item_validator
+from shared.stac.urls import unsigned
 
 # learn.microsoft.com/azure/planetary-computer/error-codes-ingestion: ItemSizeExceeded, TotalAssetsExceeded.
 MAX_ITEM_BYTES = 1_048_576
@@ -26,8 +27,6 @@ _ASSET_KEY = re.compile(r"[A-Za-z0-9\-_+,().]{1,255}", re.ASCII)
 _PUBLIC_DATA_API = "https://planetarycomputer.microsoft.com/api/data/"
 # GeoCatalog adds these to what it stores; they are not part of an item.
 _MANAGED_FIELDS = ("_msft:ts", "_msft:etag")
-# A query that signs, such as a SAS or an S3 signature, changes with every producer run; the content does not.
-_SIGNATURE = re.compile(r"(^|&)(sig|x-amz-signature|signature)=", re.IGNORECASE)
 
 # Properties that hold a moment, by STAC's own schema.
 _MOMENTS = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated"})
@@ -232,9 +231,3 @@ def _without_signatures(item: dict[str, Any]) -> dict[str, Any]:
         return item
     assets = {key: {**asset, "href": unsigned(asset["href"])} for key, asset in item["assets"].items()}
     return {**item, "assets": assets}
-
-
-def unsigned(href: str) -> str:
-    """Returns a URL without its query if that query signs it, otherwise as it is."""
-    parts = urlsplit(href)
-    return urlunsplit(parts._replace(query="")) if _SIGNATURE.search(parts.query) else href

@@ -1,0 +1,1 @@
+"""STAC documents: what is sent to GeoCatalog, made of what producers write."""
