@@ -9,7 +9,7 @@ _RUNS = 5
 _PROGRAMS = {
     "Python and azure-functions alone": "import azure.functions",
     "the app, until it is indexed": "import function_app",
-    "the app, with the first item": "import function_app, shared.clients, shared.ingestion",
+    "the app, with the first item": "import function_app, shared.clients, shared.items.ingestion",
     "everything at the start, were imports not left to the first call": (
         "import function_app, pkgutil, importlib, shared\n"
         "for module in pkgutil.iter_modules(shared.__path__): importlib.import_module('shared.' + module.name)\n"

@@ -9,8 +9,8 @@ import psutil
 from bench.items import body, item
 from bench.report import Goal, Section
 from bench.stack import BenchStack, bench_stack, cpu_seconds
-from shared.fan_out import MAX_ITEMS_PER_RUN
-from shared.ingestion import ingest_message
+from shared.items.fan_out import MAX_ITEMS_PER_RUN
+from shared.items.ingestion import ingest_message
 
 _ITEMS = 100_000
 _STEPS = 10

@@ -21,12 +21,12 @@ from azure.storage.queue import QueueSasPermissions, generate_queue_sas
 from bench.items import COLLECTION, collection
 from local.azurite import DEVELOPMENT_ACCOUNT, Azurite
 from local.identity import CLIENT_ID, Identity, make_token
-from local.parts import Part
+from local.stack.parts import Part
 from shared.clients import Clients, build_clients
-from shared.messages import Outcome
-from shared.provision import create_storage
+from shared.messages.models import Outcome
+from shared.records.status_rows import COUNT_PREFIX
 from shared.settings import read_settings
-from shared.status_rows import COUNT_PREFIX
+from shared.upkeep.provision import create_storage
 
 PROJECT = Path(__file__).resolve().parent.parent
 WIDTH = 16  # of every pool of threads that is compared

@@ -13,7 +13,7 @@ from azure.data.tables import UpdateMode
 
 from bench.items import COLLECTION
 from bench.stack import WIDTH
-from shared.storage import StorageClients
+from shared.storage.account import StorageClients
 
 _TABLE = "bareitems"
 _QUEUE = "bareresults"

@@ -7,9 +7,9 @@ from datetime import timedelta
 from bench.items import COLLECTION, body, items
 from bench.report import Goal, Section
 from bench.stack import BenchStack, bench_stack
-from shared.parallel import run_all
-from shared.status_rows import OperationKind, OperationRow, to_entity
-from shared.tracking import track_operations
+from shared.basics.parallel import run_all
+from shared.operations.tracking import track_operations
+from shared.records.status_rows import OperationKind, OperationRow, to_entity
 
 _STEPS = (500, 1_000, 2_000, 4_000)
 _PER_TRANSACTION = 100

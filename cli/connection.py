@@ -26,7 +26,7 @@ class LateCredential:
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """Returns a token, as azure.core.credentials.TokenCredential does."""
         if self._credential is None:
-            from shared.auth import make_credential  # noqa: PLC0415 - see the class
+            from shared.services.tokens import make_credential  # noqa: PLC0415 - see the class
 
             self._credential = make_credential()
         return self._credential.get_token(*scopes, **options)

@@ -3,7 +3,7 @@
 import calendar
 import re
 
-from cli.faults import usage_error
+from cli.output.faults import usage_error
 
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 _OPEN_ENDS = frozenset({"", ".."})

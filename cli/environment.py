@@ -4,7 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
-from cli.faults import usage_error
+from cli.output.faults import usage_error
 
 # What `geocatalog local up` writes.
 LOCAL_ENV = Path(".local") / "env"

@@ -11,7 +11,7 @@ import typer
 
 from cli.commands import catalog, collections, doctor, enqueue, items, local, operations, sources, status
 from cli.environment import load_environment
-from cli.faults import ExitCode, sentence_of
+from cli.output.faults import ExitCode, sentence_of
 
 PROGRAM = "geocatalog"
 DEBUG = "--debug"

@@ -2,7 +2,7 @@
 
 import requests
 
-from cli.faults import CommandError
+from cli.output.faults import CommandError
 
 _TIMEOUT = (5, 60)
 _CHUNK = 256 * 1024

@@ -12,6 +12,6 @@ bp = func.Blueprint()
 def configure_collection(message: func.QueueMessage) -> None:
     """Configures the collection of one message of queue `collections`."""
     from shared.clients import get_clients
-    from shared.configuration import configure_message
+    from shared.collections.configure import configure_message
 
     configure_message(message.get_body(), enqueued_at(message), get_clients())

@@ -12,6 +12,6 @@ bp = func.Blueprint()
 def delete_item(message: func.QueueMessage) -> None:
     """Deletes what one message of queue `deletions` names."""
     from shared.clients import get_clients
-    from shared.deletion import delete_message
+    from shared.collections.deletions_queue import delete_message
 
     delete_message(message.get_body(), enqueued_at(message), get_clients())

@@ -12,6 +12,6 @@ bp = func.Blueprint()
 def ingest_item(message: func.QueueMessage) -> None:
     """Ingests what one message of queue `items` names."""
     from shared.clients import get_clients
-    from shared.ingestion import ingest_message
+    from shared.items.ingestion import ingest_message
 
     ingest_message(message.get_body(), enqueued_at(message), get_clients())

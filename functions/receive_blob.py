@@ -17,7 +17,7 @@ bp = func.Blueprint()
 @reports_failures
 def receive_blob(blob: func.InputStream) -> None:
     """Sends one dropped blob on; only its name is taken here."""
-    from shared.blob_events import receive_blob as send_blob
     from shared.clients import get_clients
+    from shared.delivery.blob_events import receive_blob as send_blob
 
     send_blob(str(blob.name).partition("/")[2], get_clients())

@@ -33,14 +33,14 @@ def record_deletions_poison(message: func.QueueMessage) -> None:
 def record_blob_poison(message: func.QueueMessage) -> None:
     """Looks after a blob event that failed again and again."""
     from shared.clients import get_clients
-    from shared.poison import record_blob_poison as record
+    from shared.delivery.poison import record_blob_poison as record
 
     record(message.get_body(), get_clients())
 
 
 def _record(queue: str, message: func.QueueMessage) -> None:
     from shared.clients import get_clients
-    from shared.messages import QueueName
-    from shared.poison import record_poison
+    from shared.delivery.poison import record_poison
+    from shared.messages.models import QueueName
 
     record_poison(QueueName(queue), message.get_body(), enqueued_at(message), get_clients())

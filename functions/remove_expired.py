@@ -12,6 +12,6 @@ bp = func.Blueprint()
 def remove_expired(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger's own argument
     """Removes rows of finished items and dead letters that are old enough."""
     from shared.clients import get_clients
-    from shared.retention import remove_expired as remove
+    from shared.upkeep.retention import remove_expired as remove
 
     remove(get_clients())

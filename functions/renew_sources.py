@@ -4,8 +4,8 @@ import os
 
 import azure.functions as func
 
+from functions.schedules import DEFAULT_RENEW_SCHEDULE
 from functions.triggers import reports_failures
-from shared.schedules import DEFAULT_RENEW_SCHEDULE
 
 bp = func.Blueprint()
 
@@ -16,8 +16,8 @@ bp = func.Blueprint()
 def renew_sources(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger's own argument
     """Creates what is missing and replaces each SAS before it ends."""
     from shared.clients import get_clients
-    from shared.observations import observe_sources
-    from shared.sources import renew_sources as renew
+    from shared.sources.renewal import renew_sources as renew
+    from shared.upkeep.observations import observe_sources
 
     app = get_clients()
     try:

@@ -4,8 +4,8 @@ import os
 
 import azure.functions as func
 
+from functions.schedules import DEFAULT_TRACK_SCHEDULE
 from functions.triggers import reports_failures
-from shared.schedules import DEFAULT_TRACK_SCHEDULE
 
 bp = func.Blueprint()
 
@@ -18,8 +18,8 @@ bp = func.Blueprint()
 def track_operations(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger's own argument
     """Follows open operations until none is open or the run's time is spent."""
     from shared.clients import get_clients
-    from shared.observations import observe_queues
-    from shared.tracking import track_operations as follow
+    from shared.operations.tracking import track_operations as follow
+    from shared.upkeep.observations import observe_queues
 
     app = get_clients()
     observe_queues(app)

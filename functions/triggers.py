@@ -12,7 +12,7 @@ from typing import ParamSpec
 import azure.functions as func
 
 from shared import telemetry
-from shared.clock import utc_now
+from shared.basics.clock import utc_now
 
 P = ParamSpec("P")
 

@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from local.azurite import AzuriteError
-from local.parts import PartError
-from local.stack import Stack, StackOptions
+from local.stack.parts import PartError
+from local.stack.stack import Stack, StackOptions
 from shared.clients import Clients, build_clients
 from shared.settings import read_settings
 

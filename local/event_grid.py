@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
 from local.host.storage_errors import one_line
-from local.serve import HEALTH_ROUTE, serve
+from local.stack.serve import HEALTH_ROUTE, serve
 
 _NAME = "Event Grid stand-in"
 _logger = logging.getLogger(_NAME)

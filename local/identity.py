@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from local.serve import HEALTH_ROUTE, serve
+from local.stack.serve import HEALTH_ROUTE, serve
 
 API_VERSION = "2019-08-01"
 TENANT_ID = "00000000-0000-0000-0000-000000000001"

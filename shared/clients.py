@@ -7,20 +7,20 @@ from datetime import datetime
 
 from azure.core.credentials import TokenCredential
 
-from shared.auth import TokenSource, make_credential
-from shared.clock import utc_now
-from shared.deadletters import DeadLetters
-from shared.errors import SettingsError
-from shared.geocatalog import GeoCatalog
-from shared.hrefs import HrefReader
-from shared.pacing import RateLimit, SharedPause
-from shared.payloads import Payloads
-from shared.planetary_computer import PlanetaryComputer
-from shared.queues import Queues
+from shared.basics.clock import utc_now
+from shared.basics.errors import SettingsError
+from shared.files.hrefs import HrefReader
+from shared.records.deadletters import DeadLetters
+from shared.records.source_store import SourceStore
+from shared.records.status_store import StatusStore
+from shared.services.geocatalog import GeoCatalog
+from shared.services.pacing import RateLimit, SharedPause
+from shared.services.planetary_computer import PlanetaryComputer
+from shared.services.tokens import TokenSource, make_credential
 from shared.settings import Settings, get_settings
-from shared.source_store import SourceStore
-from shared.status_store import StatusStore
-from shared.storage import StorageClients, connect_storage
+from shared.storage.account import StorageClients, connect_storage
+from shared.storage.payloads import Payloads
+from shared.storage.queues import Queues
 from shared.timings import Timings
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from shared.errors import SettingsError
+from shared.basics.errors import SettingsError
 
 DEFAULT_PLANETARY_COMPUTER_URL = "https://planetarycomputer.microsoft.com"
 

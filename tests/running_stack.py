@@ -16,9 +16,9 @@ import requests
 from azure.storage.queue import QueueClient, QueueServiceClient
 
 from shared.clients import Clients, build_clients
-from shared.messages import QueueName
+from shared.messages.models import QueueName
+from shared.records.status_rows import ITEM_PREFIX
 from shared.settings import read_settings
-from shared.status_rows import ITEM_PREFIX
 
 T = TypeVar("T")
 GEOCATALOG = [sys.executable, "-m", "cli.main"]

@@ -17,8 +17,8 @@ from cli.commands.options import (
     YesOption,
     listed,
 )
-from cli.faults import usage_error
-from cli.id_files import read_ids
+from cli.output.faults import usage_error
+from cli.recover.id_files import read_ids
 
 CollectionArgument = Annotated[str, typer.Argument(metavar="COLLECTION", help="Id of the collection.")]
 ItemsArgument = Annotated[list[str] | None, typer.Argument(metavar="ITEM", help="Ids of items.", show_default=False)]
@@ -42,8 +42,8 @@ def search(
 
     Example: geocatalog search --collections mine --bbox -22.46,63.83,-22.39,63.89 --datetime 2024-02-04/..
     """
-    from cli.catalog_commands import run_search  # noqa: PLC0415 - slow to import
-    from cli.catalog_search import CatalogQuery  # noqa: PLC0415
+    from cli.catalog.commands import run_search  # noqa: PLC0415 - slow to import
+    from cli.catalog.search import CatalogQuery  # noqa: PLC0415
 
     query = CatalogQuery(tuple(listed(collections)), tuple(listed(ids)), bbox, datetime, filter_)
     run_search(query, limit=limit, sign=sign, as_json=as_json)
@@ -69,8 +69,8 @@ def download(
 
     Example: geocatalog download mine S2A_MSIL2A_20240204T130331 --assets B09 --to scenes
     """
-    from cli.catalog_commands import run_download  # noqa: PLC0415 - slow to import
-    from cli.catalog_search import CatalogQuery  # noqa: PLC0415
+    from cli.catalog.commands import run_download  # noqa: PLC0415 - slow to import
+    from cli.catalog.search import CatalogQuery  # noqa: PLC0415
 
     query = CatalogQuery((collection,), tuple(items or ()), bbox, datetime, filter_)
     run_download(query, set(listed(assets)), to, limit=limit, as_json=as_json)
@@ -113,7 +113,7 @@ def delete(
             raise usage_error("--confirm deletes the whole collection; leave the items out, or leave it out.")
         if confirm != collection:
             raise usage_error(f"--confirm must repeat the id of the collection, {collection}; nothing was deleted.")
-        from cli.catalog_commands import run_delete_collection  # noqa: PLC0415 - slow to import
+        from cli.catalog.commands import run_delete_collection  # noqa: PLC0415 - slow to import
 
         run_delete_collection(collection, waits=not no_wait, seconds=timeout, as_json=as_json)
         return
@@ -124,8 +124,8 @@ def delete(
             "Say which items: by id, --ids-from, --bbox, --datetime, --filter or --all-items; or delete the whole "
             f"collection with --confirm {collection}."
         )
-    from cli.catalog_commands import run_delete  # noqa: PLC0415 - slow to import
-    from cli.catalog_search import CatalogQuery  # noqa: PLC0415
+    from cli.catalog.commands import run_delete  # noqa: PLC0415 - slow to import
+    from cli.catalog.search import CatalogQuery  # noqa: PLC0415
 
     query = CatalogQuery((collection,), (), bbox, datetime, filter_)
     run_delete(

@@ -23,7 +23,7 @@ def validate(files: FilesArgument, *, as_json: JsonOption = False) -> None:
 
     Example: geocatalog validate collections/ scenes.ndjson
     """
-    from cli.configuring.commands import run_validate  # noqa: PLC0415 - slow to import
+    from cli.collections.commands import run_validate  # noqa: PLC0415 - slow to import
 
     run_validate(files, as_json=as_json)
 
@@ -33,7 +33,7 @@ def plan(files: FilesArgument, *, prune: PruneOption = False, as_json: JsonOptio
 
     Example: geocatalog plan collections/sentinel-2.yaml
     """
-    from cli.configuring.commands import run_plan  # noqa: PLC0415 - slow to import
+    from cli.collections.commands import run_plan  # noqa: PLC0415 - slow to import
 
     run_plan(files, prune=prune, as_json=as_json)
 
@@ -43,7 +43,7 @@ def diff(files: FilesArgument, *, prune: PruneOption = False, as_json: JsonOptio
 
     Example: geocatalog diff collections/
     """
-    from cli.configuring.commands import run_diff  # noqa: PLC0415 - slow to import
+    from cli.collections.commands import run_diff  # noqa: PLC0415 - slow to import
 
     run_diff(files, prune=prune, as_json=as_json)
 
@@ -60,7 +60,7 @@ def apply(
 
     Example: geocatalog apply collections/
     """
-    from cli.configuring.apply_command import run  # noqa: PLC0415 - slow to import
+    from cli.collections.apply_command import run  # noqa: PLC0415 - slow to import
 
     run(files, prune=prune, waits=not no_wait, seconds=timeout, as_json=as_json)
 
@@ -81,6 +81,6 @@ def export(
 
     Example: geocatalog export --all collections
     """
-    from cli.configuring.commands import run_export  # noqa: PLC0415 - slow to import
+    from cli.collections.commands import run_export  # noqa: PLC0415 - slow to import
 
     run_export(collections or [], to, all_collections=all_collections, as_yaml=yaml, as_json=as_json)

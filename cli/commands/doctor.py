@@ -46,6 +46,6 @@ def explain(
 
     Example: geocatalog explain IngestionResourceForbidden
     """
-    from cli.explaining import run  # noqa: PLC0415 - keeps the start quick
+    from cli.doctor.explaining import run  # noqa: PLC0415 - keeps the start quick
 
     run(code, as_json=as_json)

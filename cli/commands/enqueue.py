@@ -66,9 +66,9 @@ def enqueue(
     Example: geocatalog enqueue --search https://planetarycomputer.microsoft.com/api/stac/v1 --collections
     sentinel-2-l2a --bbox -22.46,63.83,-22.39,63.89 --datetime 2024-02-04/2024-02-11 --max-items 6 --collection mine
     """
-    from cli.sending.command import EnqueueArguments, run  # noqa: PLC0415 - slow to import
-    from cli.sending.enqueue import Wish  # noqa: PLC0415
-    from cli.sending.stac_api import Query  # noqa: PLC0415
+    from cli.send.command import EnqueueArguments, run  # noqa: PLC0415 - slow to import
+    from cli.send.enqueue import Wish  # noqa: PLC0415
+    from cli.send.stac_api import Query  # noqa: PLC0415
 
     marks = {"correlation_id": correlation_id} if correlation_id else {}
     wish = Wish(

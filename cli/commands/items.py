@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from cli.commands.options import JsonOption, listed
-from cli.faults import usage_error
+from cli.output.faults import usage_error
 
-# The states of shared.status_rows.ItemStatus, which is slow to import; a test holds them against each other.
+# The states of shared.records.status_rows.ItemStatus, which is slow to import; a test holds them against each other.
 STATES = ("Submitting", "Submitted", "Waiting", "Held", "Succeeded", "Failed", "Canceled", "Deleted")
 REPLAYABLE_STATES = ("Failed", "Canceled", "Held")
 
@@ -64,8 +64,8 @@ def items(
     Example: geocatalog items mine --geojson --limit 0 > items.geojson
     """
     from cli.connection import connect  # noqa: PLC0415 - slow to import
+    from cli.follow.listing import list_items  # noqa: PLC0415
     from cli.rows.item_filter import make_filter  # noqa: PLC0415
-    from cli.rows.listing import list_items  # noqa: PLC0415
 
     wanted = make_filter(
         collections,
@@ -100,11 +100,11 @@ def show(
 
     app = connect(needs_geocatalog=False)
     if item is None:
-        from cli.configuring.story import show_collection  # noqa: PLC0415
+        from cli.collections.story import show_collection  # noqa: PLC0415
 
         show_collection(collection, app, as_json=as_json)
         return
-    from cli.rows.story import show_item  # noqa: PLC0415
+    from cli.follow.story import show_item  # noqa: PLC0415
 
     show_item(collection, item, app, asks_geocatalog=has_geocatalog(), as_json=as_json)
 
@@ -125,8 +125,8 @@ def failures(
     Example: geocatalog failures mine --newer-than 1d
     """
     from cli.connection import connect  # noqa: PLC0415 - slow to import
+    from cli.follow.listing import list_failures  # noqa: PLC0415
     from cli.rows.item_filter import make_filter  # noqa: PLC0415
-    from cli.rows.listing import list_failures  # noqa: PLC0415
 
     wanted = make_filter(
         collections,
@@ -163,9 +163,9 @@ def replay(
 
     Example: geocatalog replay --dead-letters --queue items
     """
+    from cli.recover.replay_commands import run_replay, run_replay_deadletters  # noqa: PLC0415
     from cli.rows.item_filter import make_filter  # noqa: PLC0415 - slow to import
     from cli.rows.letters import make_letter_filter  # noqa: PLC0415
-    from cli.rows.replay_commands import run_replay, run_replay_deadletters  # noqa: PLC0415
 
     if dead_letters:
         if collections or item or state:
@@ -202,6 +202,6 @@ def resume(collections: CollectionsArgument = None, *, as_json: JsonOption = Fal
 
     Example: geocatalog resume mine
     """
-    from cli.rows.replay_commands import run_resume  # noqa: PLC0415 - slow to import
+    from cli.recover.replay_commands import run_resume  # noqa: PLC0415 - slow to import
 
     run_resume(listed(collections), as_json=as_json)

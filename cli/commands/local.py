@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cli.faults import CommandError, usage_error
+from cli.output.faults import CommandError, usage_error
 
 app = typer.Typer(no_args_is_help=True, help="Run everything that stands in for Azure on this machine.")
 
@@ -53,9 +53,9 @@ def up(
     Example: geocatalog local up --geocatalog https://mine.0123.uksouth.geocatalog.spatio.azure.com
     """
     from local.azurite import AzuriteError  # noqa: PLC0415
-    from local.parts import PartError  # noqa: PLC0415
-    from local.stack import PORT_NAMES, Stack, StackOptions, run_until_signal  # noqa: PLC0415
-    from local.stack_lock import held_lock  # noqa: PLC0415
+    from local.stack.lock import held_lock  # noqa: PLC0415
+    from local.stack.parts import PartError  # noqa: PLC0415
+    from local.stack.stack import PORT_NAMES, Stack, StackOptions, run_until_signal  # noqa: PLC0415
 
     if assets not in {"copy", "trust"}:
         raise typer.BadParameter("must be copy or trust", param_hint="--assets")
@@ -90,7 +90,7 @@ def down(*, state: StateOption = _DEFAULT_STATE) -> None:
 
     Example: geocatalog local down
     """
-    from local.stack_lock import running_pid  # noqa: PLC0415
+    from local.stack.lock import running_pid  # noqa: PLC0415
 
     pid = running_pid(state)
     if pid is None:
@@ -109,7 +109,7 @@ def down(*, state: StateOption = _DEFAULT_STATE) -> None:
 def _check_geocatalog(url: str) -> None:
     """Makes one harmless call with the login that the app will use, before anything is started."""
     from cli.connection import connect  # noqa: PLC0415 - slow to import
-    from shared.errors import IngestionError, SettingsError  # noqa: PLC0415
+    from shared.basics.errors import IngestionError, SettingsError  # noqa: PLC0415
 
     os.environ["GEOCATALOG_URL"] = url
     try:
@@ -133,7 +133,7 @@ def _ports(given: list[str], names: tuple[str, ...]) -> dict[str, int]:
 
 
 def _refuse_second(state: Path) -> None:
-    from local.stack_lock import running_pid  # noqa: PLC0415
+    from local.stack.lock import running_pid  # noqa: PLC0415
 
     pid = running_pid(state)
     if pid is not None:

@@ -23,7 +23,7 @@ def cancel(
 
     Example: geocatalog cancel --collection mine
     """
-    from cli.canceling import run  # noqa: PLC0415 - slow to import
+    from cli.recover.canceling import run  # noqa: PLC0415 - slow to import
 
     run(operations or [], collection, dry_run=dry_run, as_json=as_json)
 

@@ -21,7 +21,7 @@ def sources(context: typer.Context, *, as_json: JsonOption = False) -> None:
     Example: geocatalog sources
     """
     if context.invoked_subcommand is None:
-        from cli.rows.source_commands import list_sources  # noqa: PLC0415 - slow to import
+        from cli.sources.commands import list_sources  # noqa: PLC0415 - slow to import
 
         list_sources(as_json=as_json)
 
@@ -49,7 +49,7 @@ def add(
 
     Example: geocatalog sources add https://ours.blob.core.windows.net/scenes --user-delegation
     """
-    from cli.rows.source_commands import add_source  # noqa: PLC0415 - slow to import
+    from cli.sources.commands import add_source  # noqa: PLC0415 - slow to import
 
     sas = {
         "planetary_computer": planetary_computer,
@@ -73,6 +73,6 @@ def remove(container_url: ContainerArgument, *, as_json: JsonOption = False) -> 
 
     Example: geocatalog sources remove https://ours.blob.core.windows.net/scenes
     """
-    from cli.rows.source_commands import remove_source  # noqa: PLC0415 - slow to import
+    from cli.sources.commands import remove_source  # noqa: PLC0415 - slow to import
 
     remove_source(container_url, as_json=as_json)

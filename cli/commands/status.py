@@ -21,7 +21,7 @@ def status(*, collection: CollectionOption = None, as_json: JsonOption = False) 
     Example: geocatalog status --json
     """
     from cli.connection import connect  # noqa: PLC0415 - slow to import
-    from cli.rows.status import show_status  # noqa: PLC0415
+    from cli.follow.status import show_status  # noqa: PLC0415
 
     show_status(connect(needs_geocatalog=False), listed(collection), as_json=as_json)
 
@@ -43,12 +43,12 @@ def watch(
 
     Example: geocatalog watch --collection mine --until 30m
     """
-    from cli.rows.until import parse_until  # noqa: PLC0415 - slow to import
+    from cli.follow.until import parse_until  # noqa: PLC0415 - slow to import
 
     ends = parse_until(until)
 
     from cli.connection import connect  # noqa: PLC0415
-    from cli.rows.watch import watch as run  # noqa: PLC0415
+    from cli.follow.watch import watch as run  # noqa: PLC0415
 
     app = connect(needs_geocatalog=False)
     run(app, collections=listed(collection), correlation_id=correlation_id, until=ends, as_json=as_json)

@@ -12,11 +12,11 @@ from cli.doctor.logins import Login
 from cli.doctor.machine import check_clock, check_settings, check_versions
 from cli.doctor.service import check_geocatalog, check_sources
 from cli.doctor.storage import check_storage, check_work, storage_host
-from cli.faults import ExitCode, sentence_of
-from cli.output import note, say, write_json
-from cli.waiting import wait_for
+from cli.output.faults import ExitCode, sentence_of
+from cli.output.printing import note, say, write_json
+from cli.output.waiting import wait_for
+from shared.basics.errors import IngestionError
 from shared.clients import Clients
-from shared.errors import IngestionError
 
 _SIGNS = {Verdict.OK: "ok     ", Verdict.WARNING: "warning", Verdict.FAULT: "FAULT  "}
 

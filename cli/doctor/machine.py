@@ -11,9 +11,9 @@ import requests
 from cli.connection import has_geocatalog, has_storage, settings_environment
 from cli.doctor.findings import Finding, fault, ok, warning
 from cli.doctor.logins import Login
-from cli.output import in_words
-from shared.clock import utc_now
-from shared.errors import SettingsError
+from cli.output.printing import in_words
+from shared.basics.clock import utc_now
+from shared.basics.errors import SettingsError
 from shared.settings import Settings, read_settings
 
 _PACKAGES = ("azure-functions", "azure-identity", "azure-storage-queue", "azure-data-tables", "pystac")

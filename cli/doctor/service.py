@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from cli.doctor.findings import Finding, fault, ok, warning
 from cli.rows.sources import read_sources
+from shared.basics.errors import ErrorCode, IngestionError
 from shared.clients import Clients
-from shared.errors import ErrorCode, IngestionError
 
 
 def check_geocatalog(app: Clients) -> Iterator[Finding]:

@@ -16,13 +16,13 @@ from azure.core.exceptions import (
 
 from cli.doctor.findings import Finding, fault, ok, warning
 from cli.doctor.logins import Login
-from cli.output import in_words
+from cli.output.printing import in_words
+from shared.basics.redact import redact
 from shared.clients import Clients
-from shared.messages import QueueName
-from shared.payloads import INCOMING, PAYLOADS
-from shared.provision import QUEUES
-from shared.redact import redact
-from shared.tables import DEADLETTERS, PACING, SOURCES, STATUS
+from shared.messages.models import QueueName
+from shared.storage.payloads import INCOMING, PAYLOADS
+from shared.storage.tables import DEADLETTERS, PACING, SOURCES, STATUS
+from shared.upkeep.provision import QUEUES
 
 _FORBIDDEN = 403
 # A message that nobody takes for so long means that the app does not run; it polls every few seconds.

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cli.connection import connect
-from cli.faults import CommandError
-from cli.output import say, write_json
+from cli.output.faults import CommandError
+from cli.output.printing import say, write_json
 from cli.report.facts import gather
 from cli.report.page import write_page
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from cli.report.facts import Footprint
-from shared.status_rows import ItemStatus
+from shared.records.status_rows import ItemStatus
 
 # Told apart by lightness too, for those who do not see the colours (Okabe and Ito's palette).
 STATE_COLOURS: dict[ItemStatus, str] = {

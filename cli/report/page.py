@@ -4,12 +4,12 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from cli.error_catalog import remedy
-from cli.output import in_words
+from cli.doctor.error_catalog import remedy
+from cli.output.printing import in_words
 from cli.report.drawings import STATE_COLOURS, draw_days, draw_map, legend_of_outcomes
 from cli.report.facts import Facts
-from shared.clock import parse_timestamp
-from shared.status_rows import ItemStatus
+from shared.basics.clock import parse_timestamp
+from shared.records.status_rows import ItemStatus
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8885; --soft: #8882; }

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from cli.commands.options import listed
-from cli.faults import usage_error
+from cli.follow.until import parse_moment
+from cli.output.faults import usage_error
 from cli.rows.items import ItemFilter
-from cli.rows.until import parse_moment
-from shared.ids import check_collection_id, check_item_id
-from shared.status_rows import ItemStatus
+from shared.records.status_rows import ItemStatus
+from shared.stac.ids import check_collection_id, check_item_id
 
 
 def make_filter(

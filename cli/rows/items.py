@@ -10,7 +10,7 @@ from typing import Any
 
 from cli.rows.counts import current_items
 from shared.clients import Clients
-from shared.status_rows import INDEXES, ITEM_MOMENTS, ITEM_PREFIX, ItemStatus, collection_born, is_current
+from shared.records.status_rows import INDEXES, ITEM_MOMENTS, ITEM_PREFIX, ItemStatus, collection_born, is_current
 
 # Columns for people and programs; the others are the app's own bookkeeping, or the message itself.
 COLUMNS = (

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cli.rows.until import parse_moment
+from cli.follow.until import parse_moment
+from shared.basics.errors import BadMessage
 from shared.clients import Clients
-from shared.deadletters import body_of
-from shared.errors import BadMessage
-from shared.messages import decode_body, read_object
+from shared.messages.models import decode_body, read_object
+from shared.records.deadletters import body_of
 
 _WITHOUT_BODY = (
     "PartitionKey",

@@ -3,9 +3,9 @@
 from collections import Counter
 from itertools import islice
 
-from shared.access_faults import asset_urls
+from shared.basics.parallel import run_all
 from shared.clients import Clients
-from shared.parallel import run_all
+from shared.operations.access_faults import asset_urls
 
 # Each needs its item's row; with more than these a person would wait.
 MOST_OPERATIONS = 2_000

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cli.output import in_words
+from cli.output.printing import in_words
+from shared.basics.clock import parse_timestamp, utc_now
 from shared.clients import Clients
-from shared.clock import parse_timestamp, utc_now
-from shared.source_specs import SourceKind
-from shared.sources import all_sources
+from shared.sources.renewal import all_sources
+from shared.sources.specs import SourceKind
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def read_unmanaged(app: Clients, managed: list[SourceState]) -> list[SourceState
         managed: the sources that it does keep alive.
 
     Raises:
-        shared.errors.IngestionError: GeoCatalog could not be reached or refused.
+        shared.basics.errors.IngestionError: GeoCatalog could not be reached or refused.
     """
     ours = {source.source_id for source in managed}
     others = [_unmanaged(source) for source in all_sources(app) if source.get("id") not in ours]

@@ -5,9 +5,9 @@ import itertools
 import json
 from collections.abc import Callable
 
+from shared.basics.clock import parse_timestamp
 from shared.clients import Clients
-from shared.clock import parse_timestamp
-from shared.status_rows import ItemStatus
+from shared.records.status_rows import ItemStatus
 
 # By how much the clock of the storage may lag behind that of the app.
 _CLOCKS_DIFFER = dt.timedelta(minutes=5)

@@ -6,7 +6,7 @@ import logging
 
 from local.geocatalog.app import GeoCatalogEmulator
 from local.geocatalog.catalog import DEFAULT_MANAGED_IDENTITY, AssetMode, Options
-from local.serve import serve
+from local.stack.serve import serve
 
 # Garbage is looked for after this many new containers. The default of 700 comes up several times per posted item,
 # which nearly all of the time makes no cycles.

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from local.geocatalog.auth import TokenCheck
 from local.geocatalog.catalog import Catalog, Options
 from local.geocatalog.errors import RequestError, RequestErrorCode, error_response
-from local.geocatalog.front import CONTROL_PREFIX, Front
+from local.geocatalog.http.auth import TokenCheck
+from local.geocatalog.http.front import CONTROL_PREFIX, Front
 from local.geocatalog.routes import (
     control,
     inma_ingestions,
@@ -27,7 +27,7 @@ from local.geocatalog.routes import (
     stac_root,
     stac_search,
 )
-from local.geocatalog.storage import STORAGE_FAULTS
+from local.geocatalog.storage.storage import STORAGE_FAULTS
 
 logger = logging.getLogger(__name__)
 

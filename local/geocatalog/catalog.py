@@ -5,18 +5,18 @@ from enum import StrEnum
 
 from starlette.requests import Request
 
-from local.geocatalog.assets import AssetReader
 from local.geocatalog.behavior import Behavior
-from local.geocatalog.catalogs import CatalogImport, Definitions
-from local.geocatalog.collections import Collections
+from local.geocatalog.collections.collections import Collections
 from local.geocatalog.database import open_database
-from local.geocatalog.ingestion import CopyingCopier, Ingestion, TrustingCopier
-from local.geocatalog.items import ItemStore
-from local.geocatalog.operations import Operations
-from local.geocatalog.request_log import RequestLog
-from local.geocatalog.signing import Signer
-from local.geocatalog.sources import Sources
-from local.geocatalog.storage import AzureManagedStorage, ImaginaryManagedStorage, ManagedStorage
+from local.geocatalog.http.request_log import RequestLog
+from local.geocatalog.ingestions.catalogs import CatalogImport, Definitions
+from local.geocatalog.ingestions.operations import Operations
+from local.geocatalog.ingestions.sources import Sources
+from local.geocatalog.items.assets import AssetReader
+from local.geocatalog.items.ingestion import CopyingCopier, Ingestion, TrustingCopier
+from local.geocatalog.items.store import ItemStore
+from local.geocatalog.storage.signing import Signer
+from local.geocatalog.storage.storage import AzureManagedStorage, ImaginaryManagedStorage, ManagedStorage
 from local.geocatalog.threads import Threads
 
 # The identity that `GET /inma/ingestion-sources/managed-identities` lists where none is named.

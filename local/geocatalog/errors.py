@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from starlette.responses import Response
 
-from local.geocatalog.responses import json_response
+from local.geocatalog.http.responses import json_response
 
 
 class RequestErrorCode(StrEnum):

@@ -14,7 +14,7 @@ from local.host.host_json import load_host_json
 from local.host.logs import text_handler
 from local.host.options import load_options
 from local.host.web import create_app
-from local.serve import serve
+from local.stack.serve import serve
 
 _NAME = "host stand-in"
 

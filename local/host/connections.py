@@ -12,7 +12,7 @@ from azure.storage.queue import QueueServiceClient
 
 from local.host.app_settings import AppSettings
 from local.host.faults import FunctionFault
-from shared.http_sessions import PooledAdapter, pooled_session
+from shared.http.sessions import PooledAdapter, pooled_session
 
 #: The connection that the host itself uses, and functions that name none.
 HOST_CONNECTION = "AzureWebJobsStorage"

@@ -19,7 +19,7 @@ from local.host.blob_webhook import BadEventError, EventType, blob_messages, val
 from local.host.faults import FunctionFault, HostFault
 from local.host.host import Host
 from local.host.storage_errors import one_line
-from local.serve import HEALTH_ROUTE
+from local.stack.serve import HEALTH_ROUTE
 
 _ACCEPTED = 202
 _BAD_REQUEST = 400

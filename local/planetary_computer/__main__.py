@@ -8,7 +8,7 @@ from azure.storage.blob import ContainerClient
 from local.planetary_computer.app import create_app
 from local.planetary_computer.source import Source
 from local.planetary_computer.storage import open_container, upload_scenes
-from local.serve import serve
+from local.stack.serve import serve
 
 NAME = "Planetary Computer emulator"
 SAS_LIFE_SECONDS = 3600.0

@@ -11,7 +11,7 @@ from local.planetary_computer.data_routes import data_routes
 from local.planetary_computer.sas_routes import sas_routes
 from local.planetary_computer.source import Source
 from local.planetary_computer.stac_routes import stac_routes
-from local.serve import HEALTH_ROUTE
+from local.stack.serve import HEALTH_ROUTE
 
 
 def create_app(source: Source, *, sas_life: float) -> Starlette:

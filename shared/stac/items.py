@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import jsonschema_rs
 
-from shared.clock import EARLIEST_MOMENT, parse_timestamp
-from shared.errors import BadContent, ErrorCode
-from shared.json_codec import canonical_json, write_json
-from shared.redact import redact
+from shared.basics.clock import EARLIEST_MOMENT, parse_timestamp
+from shared.basics.errors import BadContent, ErrorCode
+from shared.basics.json_codec import canonical_json, write_json
+from shared.basics.redact import redact
 from shared.stac.schema import item_validator
 from shared.stac.urls import unsigned
 

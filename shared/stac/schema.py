@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from shared.json_codec import read_json
+from shared.basics.json_codec import read_json
 
 # Stands in messages where the offending value would: content stays out of logs and errors.
 MASK = "it"

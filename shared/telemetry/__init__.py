@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from shared.redact import redact
+from shared.basics.redact import redact
 
 if TYPE_CHECKING:
-    from shared.messages import Outcome, Result
-    from shared.status_rows import OperationRow
+    from shared.items.work import Work
+    from shared.messages.models import Outcome, Result
+    from shared.records.status_rows import OperationRow
     from shared.telemetry.sdk import Sdk
-    from shared.versions import Work
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Any
 from requests import PreparedRequest, Response
 
 from shared import telemetry
-from shared.http_sessions import PooledAdapter
+from shared.http.sessions import PooledAdapter
 
 
 class TracedAdapter(PooledAdapter):

@@ -8,7 +8,7 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import get_current
 from opentelemetry.sdk._logs import LoggerProvider
 
-from shared.redact import redact
+from shared.basics.redact import redact
 
 # What sends telemetry logs its own faults; sending those too would go round in a circle.
 _SENDERS = ("opentelemetry", "azure.monitor", "azure.core", "azure.identity", "msal", "urllib3")

@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from shared.redact import redact
+from shared.basics.redact import redact
 from shared.telemetry import Gauge
 from shared.telemetry.log_handler import LogHandler
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from local.azurite import Azurite
+from shared.basics.errors import BadMessage, ErrorCode
 from shared.clients import Clients, build_clients
-from shared.deadletters import DeadLetters
-from shared.errors import BadMessage, ErrorCode
-from shared.messages import QueueName
-from shared.provision import create_storage
+from shared.messages.models import QueueName
+from shared.records.deadletters import DeadLetters
 from shared.settings import read_settings
+from shared.upkeep.provision import create_storage
 from tests.cli.command import Cli
 from tests.running_stack import small_item
 

@@ -9,8 +9,8 @@ import pytest
 
 from local.azurite import Azurite, start
 from shared.clients import build_clients
-from shared.provision import QUEUES, create_storage
 from shared.settings import read_settings
+from shared.upkeep.provision import QUEUES, create_storage
 from tests.cli.command import COMMAND, Cli, clean_environment
 from tests.cli.guarded_storage import guarded
 from tests.running_stack import small_item

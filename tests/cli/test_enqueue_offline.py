@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from cli.sending import documents, enqueue
+from cli.send import documents, enqueue
 from tests.cli.command import clean_environment, run_forked
 from tests.running_stack import small_collection, small_item
 

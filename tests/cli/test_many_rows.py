@@ -16,21 +16,21 @@ from urllib.parse import unquote
 import pytest
 import typer
 
-from cli.deleting import delete_items
+from cli.follow.until import Until
+from cli.follow.watch import watch
+from cli.recover.deleting import delete_items
 from cli.report import facts
 from cli.rows.stale_copies import stale_copies
-from cli.rows.until import Until
-from cli.rows.watch import watch
 from local.azurite import Azurite, start
+from shared.basics.clock import utc_now
+from shared.basics.json_codec import write_json
 from shared.clients import Clients, build_clients
-from shared.clock import utc_now
-from shared.json_codec import write_json
-from shared.messages import QueueName
-from shared.provision import create_storage
+from shared.messages.models import QueueName
+from shared.records.status_rows import ItemRow, ItemStatus, to_entity
+from shared.records.status_store import index_entry
 from shared.settings import read_settings
-from shared.status_rows import ItemRow, ItemStatus, to_entity
-from shared.status_store import index_entry
-from shared.table_transactions import Write
+from shared.storage.transactions import Write
+from shared.upkeep.provision import create_storage
 from tests.cli.command import COMMAND, Cli, clean_environment
 from tests.cli.guarded_storage import guarded
 from tests.running_stack import small_item, wait_for

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from shared.messages import CollectionMessage, DeletionMessage, ItemMessage, Message, Result
+from shared.messages.models import CollectionMessage, DeletionMessage, ItemMessage, Message, Result
 from tests.cli.command import clean_environment
 from tests.running_stack import RunningStack, wait_for
 

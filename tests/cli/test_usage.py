@@ -10,11 +10,11 @@ import typer
 
 from cli.commands.items import REPLAYABLE_STATES, STATES
 from cli.docs import JSON_FIELDS, write_docs
-from cli.error_catalog import EXPLANATIONS
+from cli.doctor.error_catalog import EXPLANATIONS
 from cli.main import app
-from shared.errors import ErrorCode
-from shared.operations import REMEDIES, Remedy
-from shared.status_rows import ItemStatus
+from shared.basics.errors import ErrorCode
+from shared.records.status_rows import ItemStatus
+from shared.services.operation_states import REMEDIES, Remedy
 from tests.cli.command import COMMAND, clean_environment, run, run_forked
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -143,7 +143,7 @@ def test_completion_of_commands() -> None:
 # What each loads before it works; the names are of packages that take long to load. What is listed is never needed.
 STARTS = {
     "--help": {"azure", "requests", "pydantic", "pystac", "jsonschema_rs", "shared"},
-    "explain EmptyAsset": {"azure", "requests", "rich", "pystac", "jsonschema_rs", "shared.messages"},
+    "explain EmptyAsset": {"azure", "requests", "rich", "pystac", "jsonschema_rs", "shared.messages.models"},
     "enqueue - --dry-run": {"azure", "requests", "rich", "pystac", "pystac_client", "yaml"},
     "enqueue": {"azure", "requests", "rich", "pystac", "pystac_client"},
     "status": {"azure.identity", "pystac", "pystac_client", "rich", "yaml", "cql2", "jsonschema"},

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from cli.rows import watch as watching
-from cli.rows.until import parse_until
+from cli.follow import watch as watching
+from cli.follow.until import parse_until
 from local.azurite import Azurite
 from shared.clients import Clients, build_clients
-from shared.messages import QueueName
-from shared.provision import create_storage
+from shared.messages.models import QueueName
+from shared.records.status_rows import ItemRow, ItemStatus
 from shared.settings import read_settings
-from shared.status_rows import ItemRow, ItemStatus
+from shared.upkeep.provision import create_storage
 from tests.cli.command import COMMAND, Cli, clean_environment
 from tests.running_stack import small_item
 

@@ -7,7 +7,7 @@ import pytest
 from azure.planetarycomputer import PlanetaryComputerProClient
 
 from local.azurite import Azurite
-from local.parts import Part
+from local.stack.parts import Part
 
 from .seed import COLLECTION, Seeder, item, publish_catalog
 from .tokens import LocalCredential, PlainHttpBearerPolicy, bearer_token

@@ -10,17 +10,17 @@ import pytest
 import requests
 
 from local.azurite import Azurite
-from local.parts import Part
-from local.stack import PROJECT, QUICK_SETTINGS
+from local.stack.parts import Part
+from local.stack.stack import PROJECT, QUICK_SETTINGS
+from shared.basics.clock import parse_timestamp
 from shared.clients import Clients, build_clients
-from shared.clock import parse_timestamp
-from shared.provision import create_storage
-from shared.sas_checks import check_sas
-from shared.sas_issuers import issue_sas
+from shared.records.source_store import source_key
 from shared.settings import read_settings
-from shared.source_specs import SourceSpec, parse_source
-from shared.source_store import source_key
-from shared.wanted_sources import want_source
+from shared.sources.sas_checks import check_sas
+from shared.sources.sas_issuers import issue_sas
+from shared.sources.specs import SourceSpec, parse_source
+from shared.sources.wanted import want_source
+from shared.upkeep.provision import create_storage
 from tests.running_stack import small_collection, small_item, wait_for
 
 

@@ -7,9 +7,9 @@ import requests
 from azure.storage.queue import QueueClient
 
 from local.azurite import Azurite
-from local.parts import Part
-from local.stack import PROJECT
-from shared.queues import create_queue
+from local.stack.parts import Part
+from local.stack.stack import PROJECT
+from shared.storage.queues import create_queue
 from tests.running_stack import wait_for
 
 FUNCTIONS = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.tables import TABLES
+from shared.storage.tables import TABLES
 from tests.running_stack import RunningStack, running_stack, small_collection, small_item, wait_for
 
 SECRET = "c2VjcmV0LXNpZ25hdHVyZQ"

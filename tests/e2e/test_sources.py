@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from shared.operations import ACCESS_CODES
+from shared.services.operation_states import ACCESS_CODES
 from tests.running_stack import RunningStack, wait_for
 
 BBOX = [-22.455626, 63.834083, -22.395201, 63.880750]

@@ -15,12 +15,12 @@ import pytest
 import requests
 
 from local.azurite import Azurite
-from local.parts import Part
-from local.stack import PROJECT, QUICK_SETTINGS
+from local.stack.parts import Part
+from local.stack.stack import PROJECT, QUICK_SETTINGS
 from shared.clients import Clients, build_clients
-from shared.provision import QUEUES, create_storage
+from shared.records.status_rows import ITEM_PREFIX
 from shared.settings import read_settings
-from shared.status_rows import ITEM_PREFIX
+from shared.upkeep.provision import QUEUES, create_storage
 from tests.running_stack import small_collection, small_item, wait_for
 
 # Items of a test; docs/reliability.md shows a run of FAULT_ITEMS=300.

@@ -6,12 +6,12 @@ import re
 from fnmatch import fnmatch
 from typing import Any
 
-from shared.messages import QueueName
-from shared.payloads import INCOMING, PAYLOADS
-from shared.provision import CONTAINERS, QUEUES
-from shared.schedules import DEFAULT_RENEW_SCHEDULE, DEFAULT_TRACK_SCHEDULE
+from functions.schedules import DEFAULT_RENEW_SCHEDULE, DEFAULT_TRACK_SCHEDULE
+from shared.messages.models import QueueName
 from shared.settings import Settings
-from shared.tables import TABLES
+from shared.storage.payloads import INCOMING, PAYLOADS
+from shared.storage.tables import TABLES
+from shared.upkeep.provision import CONTAINERS, QUEUES
 from tests.infra.bicep_syntax import (
     INFRA,
     ROOT,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from shared import fresh_connections
-from shared.http_sessions import PooledAdapter, pooled_session
+from shared.http import fresh_connections
+from shared.http.sessions import PooledAdapter, pooled_session
 
 BODY = b"{}"
 REQUEST_END = b"\r\n\r\n" + BODY

@@ -6,16 +6,16 @@ from datetime import timedelta
 import pytest
 
 from local.azurite import Azurite
+from shared.basics.clock import utc_now
+from shared.basics.errors import BadMessage
+from shared.basics.parallel import run_all
 from shared.clients import Clients, build_clients
-from shared.clock import utc_now
-from shared.deadletters import DeadLetters, body_of
-from shared.errors import BadMessage
-from shared.parallel import run_all
-from shared.provision import create_storage
-from shared.retention import remove_expired, remove_rows
+from shared.records.deadletters import DeadLetters, body_of
+from shared.records.status_rows import ItemRow, ItemStatus, to_entity
 from shared.settings import read_settings
-from shared.status_rows import ItemRow, ItemStatus, to_entity
-from shared.tables import PACING, STATUS
+from shared.storage.tables import PACING, STATUS
+from shared.upkeep.provision import create_storage
+from shared.upkeep.retention import remove_expired, remove_rows
 
 PAGE = 1_000
 

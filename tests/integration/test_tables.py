@@ -11,8 +11,8 @@ from azure.core.exceptions import HttpResponseError
 from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
 from local.azurite import Azurite
-from shared.table_transactions import submit_transaction
-from shared.tables import Table
+from shared.storage.tables import Table
+from shared.storage.transactions import submit_transaction
 
 ENTITY = {"PartitionKey": "a", "RowKey": "b"}
 CALLS: dict[str, Callable[[TableClient], Any]] = {

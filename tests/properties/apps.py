@@ -12,12 +12,12 @@ from azure.core.credentials import AccessToken
 from azure.storage.queue import QueueClient
 
 from local.azurite import Azurite
+from shared.basics.clock import utc_now
 from shared.clients import Clients, build_clients
-from shared.clock import utc_now
-from shared.provision import QUEUES, create_storage
 from shared.settings import read_settings
-from shared.tables import PACING
+from shared.storage.tables import PACING
 from shared.timings import Timings
+from shared.upkeep.provision import QUEUES, create_storage
 
 _MESSAGES_A_CALL = 32  # the service's limit
 

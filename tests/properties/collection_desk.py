@@ -7,12 +7,12 @@ from typing import Any
 
 from local.azurite import Azurite
 from shared.clients import Clients
-from shared.configuration import configure_message
-from shared.deletion import delete_message
-from shared.ingestion import ingest_message
-from shared.messages import QueueName
-from shared.tables import STATUS
-from shared.tracking import track_operations
+from shared.collections.configure import configure_message
+from shared.collections.deletions_queue import delete_message
+from shared.items.ingestion import ingest_message
+from shared.messages.models import QueueName
+from shared.operations.tracking import track_operations
+from shared.storage.tables import STATUS
 from tests.properties.apps import Clock, clear_queues, make_app, results, take_all
 from tests.properties.catalog import Catalog
 from tests.properties.interrupts import Fuse, Killed, interruptible

@@ -15,12 +15,12 @@ from requests.adapters import HTTPAdapter
 
 from local.azurite import Azurite
 from shared.clients import Clients
-from shared.deadletters import DeadLetters
-from shared.pacing import SharedPause
-from shared.payloads import Payloads
-from shared.queues import Queues
-from shared.status_store import StatusStore
-from shared.storage import StorageClients
+from shared.records.deadletters import DeadLetters
+from shared.records.status_store import StatusStore
+from shared.services.pacing import SharedPause
+from shared.storage.account import StorageClients
+from shared.storage.payloads import Payloads
+from shared.storage.queues import Queues
 
 T = TypeVar("T")
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from local.azurite import Azurite
 from shared.clients import Clients
-from shared.configuration import configure_message
-from shared.deletion import delete_message
-from shared.ingestion import ingest_message
-from shared.messages import CollectionMessage, DeletionMessage, ItemMessage, Message, QueueName
-from shared.poison import record_blob_poison, record_poison
+from shared.collections.configure import configure_message
+from shared.collections.deletions_queue import delete_message
+from shared.delivery.poison import record_blob_poison, record_poison
+from shared.items.ingestion import ingest_message
+from shared.messages.models import CollectionMessage, DeletionMessage, ItemMessage, Message, QueueName
 from tests.data.documents import collection, item
 from tests.properties.apps import clear_queues, make_app, message_count, results
 from tests.properties.catalog import COLLECTION, Catalog

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from local.azurite import Azurite
+from shared.basics.errors import BadMessage as Undecodable
 from shared.clients import Clients
-from shared.configuration import configure_message
-from shared.deletion import delete_message
-from shared.errors import BadMessage as Undecodable
-from shared.ingestion import ingest_message
-from shared.messages import QueueName, decode_body
+from shared.collections.configure import configure_message
+from shared.collections.deletions_queue import delete_message
+from shared.items.ingestion import ingest_message
+from shared.messages.models import QueueName, decode_body
 from tests.properties.apps import clear_queues, make_app, message_count, results
 from tests.properties.bad_messages import BadMessage, read_bad_messages
 from tests.properties.catalog import COLLECTION, Catalog

@@ -12,12 +12,12 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from local.azurite import Azurite, start
+from shared.basics.json_codec import write_json
+from shared.basics.parallel import run_all
 from shared.clients import Clients
-from shared.ingestion import ingest_message
-from shared.json_codec import write_json
-from shared.parallel import run_all
-from shared.status_rows import OPERATION_PREFIX, OperationKind, OperationRow, to_entity
-from shared.tracking import track_operations
+from shared.items.ingestion import ingest_message
+from shared.operations.tracking import track_operations
+from shared.records.status_rows import OPERATION_PREFIX, OperationKind, OperationRow, to_entity
 from tests.conftest import running_part
 from tests.data.documents import collection, item
 from tests.properties.apps import clear_queues, make_app

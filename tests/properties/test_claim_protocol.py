@@ -40,15 +40,15 @@ from hypothesis.stateful import (
 from requests import PreparedRequest, Response
 
 from local.azurite import Azurite
+from shared.basics.clock import format_timestamp, parse_timestamp
+from shared.basics.json_codec import write_json
 from shared.clients import Clients
-from shared.clock import format_timestamp, parse_timestamp
-from shared.deletion import delete_message
-from shared.ingestion import ingest_message
-from shared.json_codec import write_json
-from shared.messages import IfExists, QueueName, decode_body, read_object
+from shared.collections.deletions_queue import delete_message
+from shared.items.ingestion import ingest_message
+from shared.messages.models import IfExists, QueueName, decode_body, read_object
+from shared.operations.tracking import track_operations
+from shared.records.status_rows import OPERATION_PREFIX, TERMINAL, ItemStatus
 from shared.stac.items import prepare_item
-from shared.status_rows import OPERATION_PREFIX, TERMINAL, ItemStatus
-from shared.tracking import track_operations
 from tests.data.documents import item
 from tests.properties.apps import Clock, clear_queues, make_app, results
 from tests.properties.catalog import COLLECTION, Catalog, wait_until

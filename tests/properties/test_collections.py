@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from local.azurite import Azurite
-from shared.collection_shapes import Part
-from shared.collection_steps import Step, part_steps, read_part
-from shared.collection_wanted import wanted_collection
-from shared.images import MAX_THUMBNAIL_BYTES
-from shared.messages import MAX_BODY_BYTES, CollectionMessage, QueueName, decode_body, parse_message
-from shared.status_rows import OperationKind, OperationRow
-from shared.tracking import track_operations
+from shared.collections.steps import Step, part_steps, read_part
+from shared.configuration.shapes import Part
+from shared.configuration.wanted import wanted_collection
+from shared.files.images import MAX_THUMBNAIL_BYTES
+from shared.messages.models import MAX_BODY_BYTES, CollectionMessage, QueueName, decode_body, parse_message
+from shared.operations.tracking import track_operations
+from shared.records.status_rows import OperationKind, OperationRow
 from tests.data.configurations import LOCATION, MOSAICS, RENDER_OPTIONS, as_message, as_planetary_computer_files
 from tests.data.documents import collection, item
 from tests.properties.apps import results, take_all

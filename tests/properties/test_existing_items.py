@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from local.azurite import Azurite
+from shared.basics.errors import ErrorCode
 from shared.clients import Clients
-from shared.errors import ErrorCode
-from shared.ingestion import ingest_message
-from shared.messages import QueueName
-from shared.status_rows import ItemStatus
-from shared.tracking import track_operations
+from shared.items.ingestion import ingest_message
+from shared.messages.models import QueueName
+from shared.operations.tracking import track_operations
+from shared.records.status_rows import ItemStatus
 from tests.data.documents import item
 from tests.properties.apps import clear_queues, make_quick_app, message_count, results, take_all
 from tests.properties.catalog import COLLECTION, Catalog, wait_until

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from local.azurite import Azurite
-from shared import fan_out, large_documents
-from shared.blob_events import receive_blob
+from shared.basics.json_codec import canonical_json, write_json
 from shared.clients import Clients
-from shared.deadletters import body_of
-from shared.ingestion import ingest_message
-from shared.json_codec import canonical_json, write_json
-from shared.messages import QueueName
+from shared.delivery.blob_events import receive_blob
+from shared.files import large_documents
+from shared.items import fan_out
+from shared.items.ingestion import ingest_message
+from shared.messages.models import QueueName
+from shared.records.deadletters import body_of
 from tests.data.documents import item
 from tests.properties.apps import clear_queues, decoded, make_app, results
 from tests.properties.catalog import wait_until
@@ -391,7 +392,7 @@ def test_of_two_runs_of_one_message_one_steps_back(app: Clients, monkeypatch: py
 KILLED_RUN = """
 import os, signal, sys, threading, time
 from datetime import datetime
-from shared.ingestion import ingest_message
+from shared.items.ingestion import ingest_message
 from tests.properties.apps import make_app, message_count
 
 class Storage:

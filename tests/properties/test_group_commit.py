@@ -11,8 +11,8 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 from local.azurite import Azurite
 from shared.clients import Clients
-from shared.group_commit import Conflict, GroupCommit, Metadata
-from shared.table_transactions import Write
+from shared.storage.group_commit import Conflict, GroupCommit, Metadata
+from shared.storage.transactions import Write
 from tests.properties.apps import make_app
 from tests.properties.catalog import wait_until
 

@@ -10,8 +10,8 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from local.azurite import Azurite
+from shared.basics.errors import BadMessage, ErrorCode, IngestionError, Unavailable
 from shared.clients import Clients
-from shared.errors import BadMessage, ErrorCode, IngestionError, Unavailable
 from tests.properties.apps import make_app
 
 LIMIT = 1000

@@ -10,7 +10,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.http_sessions import PooledAdapter, pooled_session
+from shared.http.sessions import PooledAdapter, pooled_session
 
 
 class Server(ThreadingHTTPServer):

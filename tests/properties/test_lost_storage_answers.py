@@ -11,14 +11,14 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ProtocolError
 
 from local.azurite import Azurite
+from shared.basics.errors import Unavailable
+from shared.basics.parallel import run_all
 from shared.clients import Clients
-from shared.collection_claims import claim_collection
-from shared.errors import Unavailable
-from shared.ingestion import ingest_message
-from shared.messages import QueueName
-from shared.parallel import run_all
-from shared.status_rows import ItemStatus
-from shared.tracking import track_operations
+from shared.collections.claims import claim_collection
+from shared.items.ingestion import ingest_message
+from shared.messages.models import QueueName
+from shared.operations.tracking import track_operations
+from shared.records.status_rows import ItemStatus
 from tests.data.documents import item
 from tests.properties.apps import clear_queues, make_app, message_count, results
 from tests.properties.catalog import COLLECTION, Catalog

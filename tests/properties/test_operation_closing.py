@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from local.azurite import Azurite
+from shared.basics.json_codec import write_json
 from shared.clients import Clients
-from shared.ingestion import ingest_message
-from shared.json_codec import write_json
-from shared.messages import QueueName
-from shared.operation_closing import MAX_OPERATION_RETRIES, close, success
-from shared.poison import record_poison
-from shared.status_rows import ItemRow, ItemStatus
-from shared.tables import STATUS
-from shared.tracking import track_operations
+from shared.delivery.poison import record_poison
+from shared.items.ingestion import ingest_message
+from shared.messages.models import QueueName
+from shared.operations.closing import MAX_OPERATION_RETRIES, close, success
+from shared.operations.tracking import track_operations
+from shared.records.status_rows import ItemRow, ItemStatus
+from shared.storage.tables import STATUS
 from tests.data.documents import item
 from tests.properties.apps import Clock, clear_queues, make_app, results, take_all
 from tests.properties.catalog import COLLECTION, Catalog, wait_until

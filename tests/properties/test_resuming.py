@@ -8,15 +8,15 @@ from itertools import count
 import pytest
 
 from local.azurite import Azurite
+from shared.basics.parallel import run_all
 from shared.clients import Clients
-from shared.messages import QueueName
-from shared.parallel import run_all
-from shared.resume import resume_for_a_while, resume_held
-from shared.source_specs import parse_source
-from shared.source_store import source_key
-from shared.sources import resume_for_sources
-from shared.status_rows import HELD_PREFIX, ItemRow, ItemStatus
-from shared.wanted_sources import want_source
+from shared.items.resume import resume_for_a_while, resume_held
+from shared.messages.models import QueueName
+from shared.records.source_store import source_key
+from shared.records.status_rows import HELD_PREFIX, ItemRow, ItemStatus
+from shared.sources.renewal import resume_for_sources
+from shared.sources.specs import parse_source
+from shared.sources.wanted import want_source
 from tests.data.documents import item
 from tests.properties.apps import clear_queues, make_app, message_count
 from tests.properties.catalog import Catalog

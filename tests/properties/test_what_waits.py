@@ -10,15 +10,15 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from local.azurite import Azurite
+from shared.basics.errors import ErrorCode
 from shared.clients import Clients
-from shared.errors import ErrorCode
-from shared.ingestion import ingest_message
-from shared.messages import QueueName, parse_item_message
-from shared.payloads import Payloads
-from shared.poison import record_poison
-from shared.queues import Queues
-from shared.status_rows import ItemStatus
-from shared.tracking import track_operations
+from shared.delivery.poison import record_poison
+from shared.items.ingestion import ingest_message
+from shared.messages.models import QueueName, parse_item_message
+from shared.operations.tracking import track_operations
+from shared.records.status_rows import ItemStatus
+from shared.storage.payloads import Payloads
+from shared.storage.queues import Queues
 from tests.data.documents import item
 from tests.properties.apps import Clock, clear_queues, decoded, make_app, make_quick_app, message_count, results
 from tests.properties.catalog import COLLECTION, Catalog, wait_until

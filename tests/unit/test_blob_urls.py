@@ -1,6 +1,6 @@
 import pytest
 
-from shared.blob_urls import BlobUrl, parse_blob_url
+from shared.basics.blob_urls import BlobUrl, parse_blob_url
 
 
 @pytest.mark.parametrize(

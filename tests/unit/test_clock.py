@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clock import format_timestamp, parse_timestamp, utc_now
+from shared.basics.clock import format_timestamp, parse_timestamp, utc_now
 
 
 @pytest.mark.parametrize(

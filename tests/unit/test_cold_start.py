@@ -9,13 +9,19 @@ import pytest
 LATER = [
     *("azure.core", "azure.data", "azure.identity", "azure.storage", "cryptography", "requests", "urllib3"),
     *("pydantic", "jsonschema", "jsonschema_rs", "pystac", "opentelemetry"),
-    *("shared.clients", "shared.messages", "shared.settings"),
+    *("shared.clients", "shared.messages.models", "shared.settings"),
     *("cli", "local", "rich", "typer", "starlette", "uvicorn"),
 ]
 # What an item needs in no case; pystac migrates items older than STAC 1.0.
 NOT_FOR_ITEMS = [
     *("azure.identity", "pystac", "jsonschema", "cli", "local"),
-    *("shared.configuration", "shared.sources", "shared.tracking", "shared.deletion", "shared.poison"),
+    *(
+        "shared.collections.configure",
+        "shared.sources.renewal",
+        "shared.operations.tracking",
+        "shared.collections.deletions_queue",
+        "shared.delivery.poison",
+    ),
 ]
 
 
@@ -33,7 +39,7 @@ def at_start() -> set[str]:
 
 @pytest.fixture(scope="module")
 def at_first_item() -> set[str]:
-    return modules_after("import function_app, shared.clients, shared.ingestion")
+    return modules_after("import function_app, shared.clients, shared.items.ingestion")
 
 
 def test_the_app_was_loaded(at_start: set[str]) -> None:

@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from shared.collection_shapes import Part, in_service_spelling
-from shared.collection_wanted import WantedCollection, clean_definition, wanted_collection, with_planetary_computer
-from shared.errors import BadContent, ErrorCode
-from shared.messages import CollectionMessage, parse_message
+from shared.basics.errors import BadContent, ErrorCode
+from shared.configuration.shapes import Part, in_service_spelling
+from shared.configuration.wanted import WantedCollection, clean_definition, wanted_collection, with_planetary_computer
+from shared.messages.models import CollectionMessage, parse_message
 from tests.data.documents import collection
 
 RENDER_OPTION = {"name": "Natural color", "type": "raster-tile", "options": "assets=visual", "minZoom": 9}

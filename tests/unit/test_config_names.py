@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.collection_shapes import MAX_ID
-from shared.config_names import MAX_MOSAIC_NAME, MAX_RENDER_OPTION_NAME, slug, with_ids
+from shared.configuration.names import MAX_MOSAIC_NAME, MAX_RENDER_OPTION_NAME, slug, with_ids
+from shared.configuration.shapes import MAX_ID
 
 # The service's own pattern (models.stac.config.tsp), with the length beside it.
 ID_PATTERN = re.compile(r"^(?!\-|_)[a-zA-Z0-9_-]*(?<!\-|_)$")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cql import cql_fault, mended
+from shared.stac.cql import cql_fault, mended
 from tests.data.configurations import MOSAICS
 
 DATETIME = {"property": "datetime"}

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import BadMessage, ErrorCode
-from shared.ids import check_collection_id, check_item_id
+from shared.basics.errors import BadMessage, ErrorCode
+from shared.stac.ids import check_collection_id, check_item_id
 
 
 @pytest.mark.parametrize("item_id", ["a", "S2A_MSIL2A_20260416T101031_R022_T32UPU", "x" * 149, "a+b,(c).d-e_f", "..."])

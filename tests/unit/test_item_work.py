@@ -6,15 +6,22 @@ from typing import Any
 import pytest
 from azure.core.credentials import AccessToken
 
+from shared.basics.errors import LostResponse, Unavailable
+from shared.basics.json_codec import read_json, write_json
 from shared.clients import Clients, build_clients
-from shared.errors import LostResponse, Unavailable
-from shared.item_work import _claimed_row, copy_of, operation_wait, retry_delay
-from shared.json_codec import read_json, write_json
-from shared.messages import DeletionMessage, IfExists, QueueName, correlation_id_of, parse_item_message, parse_message
+from shared.items.item_work import _claimed_row, copy_of, operation_wait, retry_delay
+from shared.items.work import Work
+from shared.messages.models import (
+    DeletionMessage,
+    IfExists,
+    QueueName,
+    correlation_id_of,
+    parse_item_message,
+    parse_message,
+)
+from shared.records.status_rows import HISTORY_LENGTH, ItemRow, ItemStatus, item_row, to_entity
 from shared.settings import read_settings
 from shared.stac.items import prepare_item
-from shared.status_rows import HISTORY_LENGTH, ItemRow, ItemStatus, item_row, to_entity
-from shared.versions import Work
 from tests.data.documents import item
 
 NOW = datetime(2026, 4, 16, 10, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.json_codec import canonical_json, read_json, write_json
+from shared.basics.json_codec import canonical_json, read_json, write_json
 
 JSON = st.recursive(
     st.none()

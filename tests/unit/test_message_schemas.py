@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.collection_shapes import SHAPES
-from shared.errors import BadMessage
-from shared.json_codec import read_json
-from shared.message_schemas import message_schemas
-from shared.messages import CollectionMessage, DeletionMessage, ItemMessage, Message, parse_message
+from cli.message_schemas import message_schemas
+from shared.basics.errors import BadMessage
+from shared.basics.json_codec import read_json
+from shared.configuration.shapes import SHAPES
+from shared.messages.models import CollectionMessage, DeletionMessage, ItemMessage, Message, parse_message
 from tests.data.configurations import as_message, as_planetary_computer_files
 from tests.data.documents import collection, item
 
@@ -36,7 +36,7 @@ def test_schemas_in_docs_are_those_of_the_models(name: str) -> None:
 
     assert path.exists(), f"docs/schemas/{name} is missing; make schemas writes it"
     assert path.read_text(encoding="utf-8") == SCHEMAS[name], (
-        f"docs/schemas/{name} is not what the models of shared/messages.py say; make schemas writes it anew"
+        f"docs/schemas/{name} is not what the models of shared/messages/models.py say; make schemas writes it anew"
     )
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import BadMessage
-from shared.messages import (
+from shared.basics.errors import BadMessage
+from shared.messages.models import (
     MAX_FIELDS_BYTES,
     CollectionMessage,
     DeletionMessage,

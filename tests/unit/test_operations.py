@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from shared.errors import ErrorCode
-from shared.operations import REMEDIES, OperationState, Remedy, read_outcome
+from shared.basics.errors import ErrorCode
+from shared.services.operation_states import REMEDIES, OperationState, Remedy, read_outcome
 
 # The service's complete list of ingestion error codes, and what each asks for.
 RETRY = {

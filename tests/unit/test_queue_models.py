@@ -9,7 +9,7 @@ import pytest
 from azure.storage.queue._generated import models
 from azure.storage.queue._generated._utils import model_base
 
-from shared.queue_models import complete_queue_models
+from shared.storage.queue_models import complete_queue_models
 
 ANSWER = ET.fromstring(  # noqa: S314 - our own text
     "<QueueMessagesList><QueueMessage><MessageId>a</MessageId><PopReceipt>b</PopReceipt></QueueMessage></QueueMessagesList>"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.redact import MAX_TEXT, redact
+from shared.basics.redact import MAX_TEXT, redact
 
 # What stands before a secret in real texts: nothing, words, quotes, brackets, another URL.
 BEFORE = st.sampled_from(["", "Source: ", "'", '"', "(", "see https://a.example/x and ", "url=", "\n", "{'a': '"])

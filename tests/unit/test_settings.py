@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.errors import SettingsError
+from shared.basics.errors import SettingsError
 from shared.settings import Settings, read_settings
 
 GOOD = {"GEOCATALOG_URL": "https://mine.geocatalog.spatio.azure.com/", "INGEST_STORAGE": "UseDevelopmentStorage=true"}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.source_list import parse_sources
-from shared.source_specs import parse_source
+from shared.sources.source_list import parse_sources
+from shared.sources.specs import parse_source
 
 URL = "https://ours.blob.core.windows.net/scenes"
 BY_IDENTITY: dict[str, Any] = {"user_delegation": {}}

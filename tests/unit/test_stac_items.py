@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import BadContent, ErrorCode
+from shared.basics.errors import BadContent, ErrorCode
 from shared.stac.items import MAX_ASSETS, MAX_ITEM_BYTES, PreparedItem, item_version, prepare_item
 from shared.stac.urls import unsigned
 from tests.data.documents import item

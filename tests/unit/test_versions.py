@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messages import IfExists, QueueName
+from shared.items.work import Decision, Work, decide, is_older, is_same_content
+from shared.messages.models import IfExists, QueueName
+from shared.records.status_rows import TERMINAL, ItemRow, ItemStatus
 from shared.stac.items import PreparedItem
-from shared.status_rows import TERMINAL, ItemRow, ItemStatus
-from shared.versions import Decision, Work, decide, is_older, is_same_content
 
 T0 = datetime(2026, 4, 16, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -4,10 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.geocatalog.bodies import read_json
 from local.geocatalog.catalog import catalog_of
-from local.geocatalog.responses import json_response
-from local.serve import HEALTH_ROUTE
+from local.geocatalog.http.bodies import read_json
+from local.geocatalog.http.responses import json_response
+from local.stack.serve import HEALTH_ROUTE
 
 
 async def get_behavior(request: Request) -> Response:

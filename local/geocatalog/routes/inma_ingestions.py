@@ -4,15 +4,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.geocatalog.accepted import accept
-from local.geocatalog.bodies import read_json
 from local.geocatalog.catalog import Catalog, catalog_of
-from local.geocatalog.catalogs import OPERATION_TYPES, Definition, Run, parse_definition, patched_definition
 from local.geocatalog.errors import RequestError, RequestErrorCode
-from local.geocatalog.operations import Operation, OperationType
-from local.geocatalog.paging import next_link, parse_page
-from local.geocatalog.responses import json_response, origin_of
-from local.geocatalog.versions import api_version
+from local.geocatalog.http.bodies import read_json
+from local.geocatalog.http.paging import next_link, parse_page
+from local.geocatalog.http.responses import json_response, origin_of
+from local.geocatalog.http.versions import api_version
+from local.geocatalog.ingestions.accepted import accept
+from local.geocatalog.ingestions.catalogs import OPERATION_TYPES, Definition, Run, parse_definition, patched_definition
+from local.geocatalog.ingestions.operations import Operation, OperationType
 
 _INGESTIONS = "/inma/collections/{cid}/ingestions"
 _INGESTION = f"{_INGESTIONS}/{{iid}}"

@@ -6,9 +6,9 @@ from starlette.routing import Route
 
 from local.geocatalog.catalog import catalog_of
 from local.geocatalog.errors import RequestError, bad_request, not_found
-from local.geocatalog.operations import OperationStatus
-from local.geocatalog.paging import next_link, parse_page
-from local.geocatalog.responses import json_text, text_response
+from local.geocatalog.http.paging import next_link, parse_page
+from local.geocatalog.http.responses import json_text, text_response
+from local.geocatalog.ingestions.operations import OperationStatus
 
 # What the history calls Succeeded is taken as a filter too.
 _STATUSES = {status.lower(): status for status in OperationStatus} | {"finished": OperationStatus.SUCCEEDED}

@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.geocatalog.bodies import read_json
 from local.geocatalog.catalog import catalog_of
-from local.geocatalog.paging import next_link, parse_page
-from local.geocatalog.responses import json_response, origin_of
-from local.geocatalog.sources import Source, parse_source
-from local.geocatalog.versions import PREVIEW, api_version
+from local.geocatalog.http.bodies import read_json
+from local.geocatalog.http.paging import next_link, parse_page
+from local.geocatalog.http.responses import json_response, origin_of
+from local.geocatalog.http.versions import PREVIEW, api_version
+from local.geocatalog.ingestions.sources import Source, parse_source
 
 _SOURCES = "/inma/ingestion-sources"
 

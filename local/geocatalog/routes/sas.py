@@ -6,8 +6,8 @@ from starlette.routing import Route
 
 from local.geocatalog.catalog import catalog_of
 from local.geocatalog.errors import bad_request
-from local.geocatalog.responses import json_response
-from local.geocatalog.signing import parse_minutes
+from local.geocatalog.http.responses import json_response
+from local.geocatalog.storage.signing import parse_minutes
 
 
 async def get_token(request: Request) -> Response:

@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.geocatalog.bodies import decode_json
 from local.geocatalog.catalog import catalog_of
-from local.geocatalog.collections import Collection, CollectionAsset, asset_blob_name
+from local.geocatalog.collections.collections import Collection, CollectionAsset, asset_blob_name
 from local.geocatalog.errors import RequestError, RequestErrorCode, bad_request, not_found
-from local.geocatalog.responses import json_response, origin_of
-from local.geocatalog.rules import is_asset_key
-from local.geocatalog.storage import blob_url
-from local.geocatalog.versions import PREVIEW, api_version
+from local.geocatalog.http.bodies import decode_json
+from local.geocatalog.http.responses import json_response, origin_of
+from local.geocatalog.http.versions import PREVIEW, api_version
+from local.geocatalog.items.rules import is_asset_key
+from local.geocatalog.storage.storage import blob_url
 
 # What an asset shows, besides its href, which the service sets.
 _SHOWN = ("type", "roles", "title", "description")

@@ -4,17 +4,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.geocatalog.accepted import accept
-from local.geocatalog.bodies import read_json
 from local.geocatalog.catalog import Catalog, catalog_of
-from local.geocatalog.collections import (
+from local.geocatalog.collections.collections import (
     Collection,
     check_assets_for_create,
     check_assets_for_replace,
     new_container_name,
     stored_document,
 )
-from local.geocatalog.configurations import DEFAULT_MOSAIC, Configuration
+from local.geocatalog.collections.configurations import DEFAULT_MOSAIC, Configuration
+from local.geocatalog.collections.rewriting import rewritten_collection
 from local.geocatalog.errors import (
     IngestionError,
     IngestionErrorCode,
@@ -22,11 +21,12 @@ from local.geocatalog.errors import (
     RequestErrorCode,
     not_found,
 )
-from local.geocatalog.operations import Operation, OperationType
-from local.geocatalog.responses import json_response, origin_of
-from local.geocatalog.rewriting import rewritten_collection
-from local.geocatalog.rules import check_collection, check_same_id
-from local.geocatalog.signing import parse_minutes, parse_sign
+from local.geocatalog.http.bodies import read_json
+from local.geocatalog.http.responses import json_response, origin_of
+from local.geocatalog.ingestions.accepted import accept
+from local.geocatalog.ingestions.operations import Operation, OperationType
+from local.geocatalog.items.rules import check_collection, check_same_id
+from local.geocatalog.storage.signing import parse_minutes, parse_sign
 
 
 async def _show(request: Request, collections: list[Collection]) -> list[dict[str, object]]:

@@ -7,10 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.geocatalog.bodies import read_json
 from local.geocatalog.catalog import catalog_of
-from local.geocatalog.collections import Collection
-from local.geocatalog.configurations import (
+from local.geocatalog.collections.collections import Collection
+from local.geocatalog.collections.configurations import (
     MOSAICS,
     RENDER_OPTIONS,
     Kind,
@@ -21,11 +20,12 @@ from local.geocatalog.configurations import (
     parse_tile_settings,
     replace_object,
 )
+from local.geocatalog.collections.queryables import queryables_schema
+from local.geocatalog.collections.rewriting import rewritten_entry, rewritten_queryables, rewritten_tile_settings
 from local.geocatalog.errors import RequestError, RequestErrorCode, bad_request, not_found
-from local.geocatalog.queryables import queryables_schema
-from local.geocatalog.responses import json_response
-from local.geocatalog.rewriting import rewritten_entry, rewritten_queryables, rewritten_tile_settings
-from local.geocatalog.versions import PREVIEW, api_version
+from local.geocatalog.http.bodies import read_json
+from local.geocatalog.http.responses import json_response
+from local.geocatalog.http.versions import PREVIEW, api_version
 
 _BASE = "/stac/collections/{cid}"
 

@@ -7,15 +7,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.geocatalog.accepted import accept
-from local.geocatalog.bodies import decode_json, read_body, read_json
 from local.geocatalog.catalog import Catalog, catalog_of
 from local.geocatalog.errors import bad_request, not_found
-from local.geocatalog.item_links import with_links
-from local.geocatalog.operations import Operation, OperationType
-from local.geocatalog.responses import json_response, origin_of, parse_json
-from local.geocatalog.rules import check_is_item
-from local.geocatalog.signing import parse_minutes, parse_sign
+from local.geocatalog.http.bodies import decode_json, read_body, read_json
+from local.geocatalog.http.responses import json_response, origin_of, parse_json
+from local.geocatalog.ingestions.accepted import accept
+from local.geocatalog.ingestions.operations import Operation, OperationType
+from local.geocatalog.items.links import with_links
+from local.geocatalog.items.rules import check_is_item
+from local.geocatalog.storage.signing import parse_minutes, parse_sign
 
 _ITEMS = "/stac/collections/{cid}/items"
 _ITEM = "/stac/collections/{cid}/items/{iid}"

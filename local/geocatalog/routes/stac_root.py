@@ -5,8 +5,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.geocatalog.catalog import catalog_of
-from local.geocatalog.queryables import queryables_schema
-from local.geocatalog.responses import json_response, origin_of
+from local.geocatalog.collections.queryables import queryables_schema
+from local.geocatalog.http.responses import json_response, origin_of
 
 # The classes the service declares.
 CONFORMANCE = [

@@ -7,19 +7,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.geocatalog.bodies import read_json
 from local.geocatalog.catalog import catalog_of
-from local.geocatalog.item_links import with_links
-from local.geocatalog.responses import json_response, origin_of
-from local.geocatalog.search import search, show_fields
-from local.geocatalog.search_parameters import (
+from local.geocatalog.http.bodies import read_json
+from local.geocatalog.http.responses import json_response, origin_of
+from local.geocatalog.items.links import with_links
+from local.geocatalog.search.parameters import (
     ITEMS_LIMIT,
     SEARCH_LIMIT,
     SearchParameters,
     from_body,
     from_query,
 )
-from local.geocatalog.signing import parse_minutes, parse_sign
+from local.geocatalog.search.search import search, show_fields
+from local.geocatalog.storage.signing import parse_minutes, parse_sign
 
 _GEOJSON = "application/geo+json"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.azurite import Azurite
-from local.parts import Part
+from local.stack.parts import Part
 
 from .emulator_client import EmulatorClient
 

@@ -13,8 +13,8 @@ import requests
 from azure.storage.blob import BlobServiceClient, ContainerClient, ContainerSasPermissions, generate_container_sas
 
 from local.azurite import Azurite
-from local.geocatalog.access_policies import AccessPolicies
 from local.geocatalog.catalog import DEFAULT_MANAGED_IDENTITY
+from local.geocatalog.storage.access_policies import AccessPolicies
 
 from .emulator_client import EmulatorClient, item
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from shared.access_faults import explain_access
-from shared.ingestion import ingest_message
-from shared.operations import OperationOutcome, OperationState
-from shared.sources import renew_sources
-from shared.status_rows import ItemRow, ItemStatus
-from shared.tracking import track_operations
+from shared.items.ingestion import ingest_message
+from shared.operations.access_faults import explain_access
+from shared.operations.tracking import track_operations
+from shared.records.status_rows import ItemRow, ItemStatus
+from shared.services.operation_states import OperationOutcome, OperationState
+from shared.sources.renewal import renew_sources
 from tests.data.documents import collection, item
 from tests.properties.apps import clear_queues, message_count
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from shared.clients import Clients
-from shared.source_specs import SourceSpec, parse_source
-from shared.sources import renew_sources
+from shared.sources.renewal import renew_sources
+from shared.sources.specs import SourceSpec, parse_source
 
 from .conftest import ATTACHED
 from .world import World

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared.errors import SettingsError
-from shared.sources import keep_alive, renew_sources
-from shared.wanted_sources import want_source
+from shared.basics.errors import SettingsError
+from shared.sources.renewal import keep_alive, renew_sources
+from shared.sources.wanted import want_source
 
 from .world import World
 

@@ -8,10 +8,10 @@ from typing import Any
 import requests
 
 from local.azurite import Azurite
+from shared.basics.clock import parse_timestamp
 from shared.clients import Clients
-from shared.clock import parse_timestamp
-from shared.source_specs import SourceSpec, parse_source
-from shared.source_store import source_key
+from shared.records.source_store import source_key
+from shared.sources.specs import SourceSpec, parse_source
 from tests.properties.apps import Clock, make_app
 from tests.properties.catalog import wait_until
 

@@ -1,0 +1,1 @@
+"""Reads GeoCatalog: `search` and `download`."""

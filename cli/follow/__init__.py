@@ -1,0 +1,1 @@
+"""Shows what became of items: `status`, `watch`, `items`, `show` and `failures`."""

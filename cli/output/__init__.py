@@ -1,0 +1,1 @@
+"""What a person sees: printing, faults, waiting."""

@@ -1,0 +1,1 @@
+"""Puts things right: `replay`, `resume`, `cancel` and `delete`."""

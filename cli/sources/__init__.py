@@ -1,0 +1,1 @@
+"""`geocatalog sources`: lists, adds and forgets ingestion sources."""

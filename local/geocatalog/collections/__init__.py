@@ -1,0 +1,1 @@
+"""Collections of the emulated GeoCatalog and their configuration."""

@@ -1,0 +1,1 @@
+"""Ingestion sources, definitions, runs and operations of the emulated GeoCatalog."""

@@ -1,0 +1,1 @@
+"""Items of the emulated GeoCatalog: rules, ingestion, assets, storing."""

@@ -1,0 +1,1 @@
+"""Managed storage of the emulated GeoCatalog."""

@@ -1,0 +1,1 @@
+"""The local stack: its parts, how they start and stop, its settings."""

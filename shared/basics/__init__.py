@@ -1,0 +1,1 @@
+"""What every package uses: the clock, errors, JSON, redaction."""

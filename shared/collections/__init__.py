@@ -1,0 +1,1 @@
+"""Brings a collection to the form that its message wants, and deletes collections."""

@@ -1,0 +1,120 @@
+"""Deletes a whole collection, once for each message, and says what its row holds afterwards."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.basics.clock import parse_timestamp
+from shared.basics.errors import BadMessage, ErrorCode
+from shared.clients import Clients
+from shared.collections.claims import check_no_deletion
+from shared.messages.models import DeletionMessage, Outcome, Result
+from shared.records.status_rows import OperationKind, OperationRow
+
+log = logging.getLogger(__name__)
+
+
+def delete_collection(message: DeletionMessage, wanted_at: datetime, app: Clients) -> None:
+    """Has GeoCatalog delete the collection that a message means, and none that was made anew under its id since.
+
+    Args:
+        message: the message, whose `confirm` repeats the collection's id.
+        wanted_at: when it was first put on the queue: the same each time the queue hands it out.
+        app: the clients.
+
+    Raises:
+        BadMessage: `confirm` does not repeat the id.
+        Unavailable: another deletion of the collection is open: looked at again when that has ended.
+        IngestionError: GeoCatalog did not answer, or refused.
+    """
+    collection = message.collection
+    if message.confirm != collection:
+        raise BadMessage(
+            f"To delete all of collection {collection}, confirm must repeat its id; nothing was deleted.",
+            code=ErrorCode.NOT_CONFIRMED,
+        )
+    row = app.status.get_collection(collection)
+    if _is_done(row, wanted_at):
+        _announce(message, app)
+        return
+    check_no_deletion(row, app)
+    app.pause.respect()
+    # Written first: if the message comes back after a crash, the collection may be another by then.
+    asked = {"deletion_wanted_at": wanted_at.isoformat(), "deletion_asked_at": app.now()}
+    app.status.merge_collection(collection, asked)
+    operation_id = app.geocatalog.delete_collection(collection)
+    now = app.now()
+    if operation_id is None:
+        _announce(message, app)
+        app.status.merge_collection(collection, deletion_columns(now, None, None, message.correlation_id))
+        return
+    operation = OperationRow(
+        collection=collection,
+        operation_id=operation_id,
+        kind=OperationKind.DELETE_COLLECTION,
+        submitted_at=now,
+        correlation_id=message.correlation_id,
+        traceparent=message.traceparent,
+    )
+    app.status.open_deletion(operation)
+    log.info("Collection %s: operation %s (%s)", collection, operation_id, operation.kind)
+
+
+def _is_done(row: Mapping[str, Any], wanted_at: datetime) -> bool:
+    """Tells whether the collection that was to be deleted is gone: what stands under its id now is another."""
+    deleted_at, asked_at, created_at = row.get("deleted_at"), row.get("deletion_asked_at"), row.get("created_at")
+    if deleted_at and deleted_at > wanted_at:
+        return True
+    is_own = row.get("deletion_wanted_at") == wanted_at.isoformat()
+    return bool(is_own and asked_at and created_at and created_at > asked_at)
+
+
+def _announce(message: DeletionMessage, app: Clients) -> None:
+    app.queues.send_result(
+        Result(
+            collection=message.collection,
+            id=None,
+            outcome=Outcome.DELETED,
+            correlation_id=message.correlation_id,
+            finished_at=app.now(),
+        )
+    )
+
+
+def deletion_columns(
+    now: datetime, code: str | None, message: str | None, correlation_id: str | None
+) -> dict[str, Any]:
+    """Returns what the collection's row says after its deletion.
+
+    Args:
+        now: when it ended.
+        code: the error's code; None where the collection is gone.
+        message: the error in a sentence.
+        correlation_id: of the message that wanted the deletion.
+    """
+    columns: dict[str, Any] = {
+        "deleting_operation": "",
+        "deletion_error_code": code or "",
+        "deletion_error_message": message or "",
+        "deletion_correlation_id": correlation_id or "",
+    }
+    # What was known of the collection that is gone counts no more.
+    return columns if code else {**columns, "deleted_at": now, "creating_operation": "", "fingerprints": "{}"}
+
+
+def is_still_there(collection: str, since: datetime, app: Clients) -> bool:
+    """Tells whether GeoCatalog still shows a collection after its deletion, which it does for some seconds.
+
+    Args:
+        collection: id of the collection.
+        since: when it was to be deleted; one that was created after that is another.
+        app: the clients.
+    """
+    live = app.geocatalog.get_collection(collection)
+    if live is None:
+        return False
+    try:
+        return parse_timestamp(str(live.get("msft:_created"))) < since
+    except ValueError:
+        return True

@@ -1,0 +1,1 @@
+"""What a collection's message wants: shapes, names and checks. Pure rules, no calls."""

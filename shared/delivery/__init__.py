@@ -1,0 +1,1 @@
+"""What is done with every message, whatever its queue: decoding, retries, dead letters, poison."""

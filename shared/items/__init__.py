@@ -1,0 +1,1 @@
+"""Ingests items: claim, submit, record, send multi-item files, resume."""

@@ -1,0 +1,134 @@
+"""Sends held items again at once: after a source came back, or when an operator says so."""
+
+import itertools
+import logging
+import time
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.basics.parallel import run_all
+from shared.clients import Clients
+from shared.items.item_work import copy_of
+from shared.items.stored_messages import work_of_row
+from shared.messages.models import next_attempt
+from shared.records.status_rows import HELD_PREFIX, ItemRow, ItemStatus
+from shared.storage.group_commit import Conflict
+
+log = logging.getLogger(__name__)
+
+# So many at once: enough for all threads, few enough that a time limit is kept and a bar moves.
+_PORTION = 200
+# A function's share of functionTimeout (5 minutes) for this; what is left goes on by itself within 15 minutes.
+RESUME_BUDGET = timedelta(minutes=1)
+
+
+def resume_for_a_while(
+    app: Clients,
+    *,
+    collection: str | None = None,
+    codes: Container[str] | None = None,
+    held_before: datetime | None = None,
+    budget: timedelta = RESUME_BUDGET,
+) -> bool:
+    """Sends held items again at once, and stops when its time is over; what is left goes on by itself later.
+
+    Args:
+        app: the clients.
+        collection: id of the collection; None for all.
+        codes: the error codes to look for; None for all.
+        held_before: only those that are held since before this moment; None for all.
+        budget: how long that may take; a portion that was begun is ended.
+
+    Returns:
+        Whether those were all.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached.
+    """
+    end = time.monotonic() + budget.total_seconds()
+    resumed = 0
+    is_all = True
+    for sent in resume_held(app, collection=collection, codes=codes, held_before=held_before):
+        resumed += sent
+        if time.monotonic() > end:
+            is_all = False
+            break
+    if resumed:
+        log.info("%s held items are tried again%s", resumed, "" if is_all else "; the others follow")
+    return is_all
+
+
+def resume_held(
+    app: Clients,
+    *,
+    collection: str | None = None,
+    codes: Container[str] | None = None,
+    held_before: datetime | None = None,
+) -> Iterator[int]:
+    """Sends the held items of one collection, or of all, again at once.
+
+    Args:
+        app: the clients.
+        collection: id of the collection; None for all.
+        codes: the error codes to look for; None for all.
+        held_before: only those that are held since before this moment; None for all.
+
+    Yields:
+        How many of a portion were sent. The next portion is sent when the next number is asked for.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached.
+    """
+    for name in [collection] if collection else list(app.status.partitions()):
+        entries = app.status.query_prefix(name, HELD_PREFIX, select=["RowKey", "Timestamp", "error_code"])
+        ids = (
+            str(entry["RowKey"]).removeprefix(HELD_PREFIX)
+            for entry in entries
+            if (codes is None or entry.get("error_code") in codes)
+            and (held_before is None or _since(entry) < held_before)
+        )
+        for portion in _portions(ids):
+            yield sum(run_all(lambda item_id, name=name: resume_item(name, item_id, app), portion))  # type: ignore[misc]
+
+
+def _since(entry: Any) -> datetime:  # noqa: ANN401 - an entity, whose metadata tells when it was written
+    moment: datetime = entry.metadata["timestamp"]
+    return moment
+
+
+def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
+    ids = iter(ids)
+    while portion := list(itertools.islice(ids, _PORTION)):
+        yield portion
+
+
+def resume_item(collection: str, item_id: str, app: Clients) -> bool:
+    """Sends one item again at once if it is held; returns whether it was sent."""
+    row = app.status.get(collection, item_id)
+    if row is None or row.status is not ItemStatus.HELD:
+        return False
+    send_again(row, app)
+    return True
+
+
+def send_again(row: ItemRow, app: Clients, *, fresh_window: bool = False) -> None:
+    """Sends the message of an item again at once; the copy that waits on the queue becomes a stale one.
+
+    Args:
+        row: the item's row, which keeps its message.
+        app: the clients.
+        fresh_window: whether its retry window and its count of failed operations start anew.
+    """
+    now = app.now()
+    work = replace(work_of_row(row), attempt=next_attempt(row.attempt))
+    if fresh_window:
+        work = replace(work, retry_since=now)
+        row = replace(row, operation_failures=0)
+    app.queues.send(row.queue, copy_of(work), delay=timedelta(0))
+    after = row.changed(ItemStatus.WAITING, now, attempt=work.attempt, retry_since=work.retry_since, next_attempt=now)
+    try:
+        app.status.update(row, after)
+    except Conflict:
+        log.info("Item %s/%s moved on by itself", row.collection, row.item_id)

@@ -1,0 +1,392 @@
+"""The messages of the queues `items`, `collections`, `deletions` and `results`: their fields, and reading them.
+
+Producers may send base64 or plain text. A bare STAC Item or ItemCollection is a message of queue `items` too.
+"""
+
+import base64
+import binascii
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
+
+from shared.basics.clock import EARLIEST_MOMENT, LATEST_MOMENT
+from shared.basics.errors import BadMessage
+from shared.basics.json_codec import read_json, write_json
+from shared.basics.nearest import unknown_key
+from shared.basics.redact import MAX_TEXT, redact
+
+
+class QueueName(StrEnum):
+    """The queues the app reads, and the one it announces outcomes on by default."""
+
+    ITEMS = "items"
+    COLLECTIONS = "collections"
+    DELETIONS = "deletions"
+    RESULTS = "results"
+
+
+# A queue message holds 64 KiB of text, which is 48 KiB of bytes before base64
+# (learn.microsoft.com/rest/api/storageservices/put-message).
+MAX_BODY_BYTES = 49_152
+
+
+class IfExists(StrEnum):
+    """What to do when GeoCatalog already holds the item."""
+
+    REPLACE = "replace"
+    SKIP = "skip"
+    FAIL = "fail"
+
+
+# The fields one of which says where a collection's definition comes from.
+DEFINITION_SOURCES = ("definition", "href", "planetary_computer")
+# What the app itself sends again must fit a queue too: room for the fields it adds, and for the URL of a payload.
+MAX_FIELDS_BYTES = MAX_BODY_BYTES - 2_048
+
+# The largest number that a column of a table holds as a plain integer (Edm.Int32).
+_MAX_NUMBER = 2**31 - 1
+
+
+def next_attempt(attempt: int) -> int:
+    """Returns the number of the try after this one; the largest stays what it is, since no column holds more."""
+    return min(attempt + 1, _MAX_NUMBER)
+
+
+def _storable(moment: datetime) -> datetime:
+    if not EARLIEST_MOMENT <= moment <= LATEST_MOMENT:
+        raise ValueError("must lie between the years 1601 and 9998")
+    return moment
+
+
+def _written_out(moment: object) -> object:
+    # A bare number would be taken for seconds or milliseconds since 1970, as its size suggests.
+    if isinstance(moment, datetime) or (isinstance(moment, str) and "T" in moment):
+        return moment
+    raise ValueError("must be a timestamp such as 2026-04-16T10:00:00Z")
+
+
+# Redacted, since they go into rows, results and logs.
+CorrelationId = Annotated[str, Field(max_length=200), AfterValidator(redact)]
+FileName = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(redact)]
+Count = Annotated[int, Field(strict=True, ge=0, le=_MAX_NUMBER)]
+Flag = Annotated[bool, Field(strict=True)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_storable)]
+
+
+class Message(BaseModel):
+    """What messages of all queues carry; the fields below `traceparent` are kept by the app itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    correlation_id: Annotated[CorrelationId | None, Field(description="carried through to results")] = None
+    traceparent: Annotated[str | None, Field(max_length=200, description="W3C trace context")] = None
+    attempt: Annotated[Count | None, Field(description="kept by the app: times this was sent again")] = None
+    first_enqueued: Annotated[
+        Moment | None, Field(description="kept by the app: when the first message of this work came")
+    ] = None
+    retry_since: Annotated[Moment | None, Field(description="kept by the app: the start of the retry window")] = None
+    crashes: Annotated[
+        Count | None, Field(description="kept by the app: times this came back from the poison queue")
+    ] = None
+
+
+def _exactly_one(*names: str) -> ConfigDict:
+    """Says in the JSON Schema what the validator of the same name checks: one field is given, the others not."""
+    branches: list[JsonValue] = [
+        {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in names
+    ]
+    return ConfigDict(json_schema_extra={"oneOf": branches})
+
+
+class ItemMessage(Message):
+    """A message of queue `items`: one STAC Item, or a URL of one or of many."""
+
+    model_config = _exactly_one("item", "href")
+
+    item: Annotated[dict[str, Any] | None, Field(description="the STAC Item itself")] = None
+    href: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=8192,
+            description="URL of a STAC Item, an ItemCollection or newline-delimited Items",
+        ),
+    ] = None
+    collection: Annotated[str | None, Field(description="id of the target collection; default: the item's own")] = None
+    if_exists: Annotated[IfExists, Field(description="what to do when GeoCatalog holds the item")] = IfExists.REPLACE
+    force: Annotated[Flag, Field(description="ingest even if the same content is already there")] = False
+    version_by: Annotated[
+        str | None,
+        Field(min_length=1, description="item property that orders versions, such as s2:generation_time"),
+    ] = None
+    drop_assets: Annotated[list[str], Field(description="asset keys to leave out")] = []
+    offset: Annotated[Count | None, Field(description="kept by the app: items already sent from the file")] = None
+    lines_of: Annotated[
+        FileName | None,
+        Field(description="kept by the app: the ItemCollection whose entries stand one a line at the href"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _exactly_one_source(self) -> Self:
+        if (self.item is None) == (self.href is None):
+            raise ValueError("give exactly one of item and href")
+        return self
+
+
+class Thumbnail(BaseModel):
+    """A collection's thumbnail: a URL, or the image itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, **_exactly_one("href", "data"))
+
+    href: Annotated[str | None, Field(description="URL of the image; in a file also a path beside it")] = None
+    data: Annotated[str | None, Field(description="the image, base64")] = None
+    media_type: Annotated[Literal["image/png", "image/jpeg", "image/webp"] | None, Field()] = None
+
+    @model_validator(mode="after")
+    def _exactly_one_source(self) -> Self:
+        if (self.href is None) == (self.data is None):
+            raise ValueError("give exactly one of href and data")
+        return self
+
+
+class CollectionMessage(Message):
+    """A message of queue `collections`: how a collection should be."""
+
+    model_config = _exactly_one(*DEFINITION_SOURCES)
+
+    schema_: Annotated[str | None, Field(alias="$schema", description="for editors; not used by the app")] = None
+    collection: Annotated[str | None, Field(description="id of the collection; default: the definition's")] = None
+    definition: Annotated[dict[str, Any] | None, Field(description="the STAC Collection")] = None
+    href: Annotated[str | None, Field(min_length=1, max_length=8192, description="URL of the STAC Collection")] = None
+    planetary_computer: Annotated[
+        str | None,
+        Field(min_length=1, description="id of an open Planetary Computer collection to take it from"),
+    ] = None
+    title: Annotated[str | None, Field(description="overrides the definition's own")] = None
+    thumbnail: Thumbnail | None = None
+    render_options: Annotated[list[dict[str, Any]] | None, Field(description="render options of the Explorer")] = None
+    mosaics: Annotated[list[dict[str, Any]] | None, Field(description="mosaics of the Explorer")] = None
+    tile_settings: Annotated[dict[str, Any] | None, Field(description="minZoom, maxItemsPerTile, …")] = None
+    queryables: Annotated[list[dict[str, Any]] | None, Field(description="name, definition, data_type, …")] = None
+    partition_type: Annotated[dict[str, Any] | None, Field(description='{"scheme": "none|year|month"}')] = None
+    mosaic_info: Annotated[dict[str, Any] | None, Field(description="the Planetary Computer's own shape")] = None
+    render_config: Annotated[dict[str, Any] | None, Field(description="the Planetary Computer's own shape")] = None
+    prune: Annotated[Flag, Field(description="delete what GeoCatalog has and the message does not")] = False
+
+    @model_validator(mode="after")
+    def _exactly_one_source(self) -> Self:
+        if sum(source is not None for source in (self.definition, self.href, self.planetary_computer)) != 1:
+            raise ValueError("give exactly one of definition, href and planetary_computer")
+        return self
+
+
+class DeletionMessage(Message):
+    """A message of queue `deletions`: one item, or a whole collection if `confirm` repeats its id."""
+
+    model_config = _exactly_one("id", "confirm")
+
+    collection: Annotated[str, Field(description="id of the collection")]
+    id: Annotated[str | None, Field(description="id of the item to delete")] = None
+    confirm: Annotated[str | None, Field(description="the collection's id again, to delete all of it")] = None
+
+    @model_validator(mode="after")
+    def _exactly_one_target(self) -> Self:
+        if (self.id is None) == (self.confirm is None):
+            raise ValueError("give exactly one of id and confirm")
+        return self
+
+
+class Outcome(StrEnum):
+    """How a message ended."""
+
+    INGESTED = "ingested"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+    SUPERSEDED = "superseded"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    DELETED = "deleted"
+    APPLIED = "applied"
+    REJECTED = "rejected"
+
+
+class Result(BaseModel):
+    """A message of queue `results`: the outcome of one message."""
+
+    model_config = ConfigDict(frozen=True)
+
+    collection: str | None
+    id: str | None
+    outcome: Outcome
+    operation_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    correlation_id: str | None = None
+    submitted_at: datetime | None = None
+    finished_at: datetime
+
+
+M = TypeVar("M", bound=Message)
+
+_QUEUES: dict[type[Message], QueueName] = {
+    ItemMessage: QueueName.ITEMS,
+    CollectionMessage: QueueName.COLLECTIONS,
+    DeletionMessage: QueueName.DELETIONS,
+}
+
+# UTF-8 with a byte order mark, as some editors and shells write it.
+BOM = b"\xef\xbb\xbf"
+
+
+def decode_body(raw: bytes) -> bytes:
+    """Returns the JSON text of a queue message that was sent as base64 or as plain text.
+
+    Raises:
+        BadMessage: it is neither.
+    """
+    text = raw.strip().removeprefix(BOM).lstrip()
+    if text[:1] in {b"{", b"["}:
+        return text
+    try:
+        # Without white space: many tools break base64 into lines.
+        decoded = base64.b64decode(b"".join(text.split()), validate=True)
+    except binascii.Error:
+        raise BadMessage("The message is neither JSON nor base64 of JSON; send a JSON object.") from None
+    return decoded.strip().removeprefix(BOM).lstrip()
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Parses a decoded body that must be a JSON object.
+
+    Raises:
+        BadMessage: it is not JSON in UTF-8, or not an object.
+    """
+    try:
+        value = read_json(body)
+    except ValueError as error:
+        raise BadMessage(f"The message is not JSON in UTF-8: {error}; send a JSON object.") from None
+    if not isinstance(value, dict):
+        raise BadMessage(f"The message is JSON but a {type(value).__name__}; send a JSON object.")
+    return value
+
+
+def parse_message(kind: type[M], fields: dict[str, Any]) -> M:
+    """Checks the fields of a message.
+
+    Args:
+        kind: the model of the queue.
+        fields: the parsed JSON object.
+
+    Raises:
+        BadMessage: fields are missing, unknown or wrong; its sentence names each.
+    """
+    if "attempt" in fields:
+        # Sent again by an instance of the app, perhaps of a newer version: unknown fields are not a fault.
+        known = {info.alias or name for name, info in kind.model_fields.items()}
+        fields = {name: value for name, value in fields.items() if name in known}
+    _check_size(kind, fields)
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise BadMessage("The message has wrong fields: " + "; ".join(_faults(kind, error)) + ".") from None
+
+
+def _check_size(kind: type[Message], fields: dict[str, Any]) -> None:
+    size = len(write_json(split_message(_QUEUES[kind], fields)[0]))
+    if size > MAX_FIELDS_BYTES:
+        raise BadMessage(
+            f"The message has {size:,} bytes besides what can be kept apart, which is more than could be sent again "
+            f"({MAX_FIELDS_BYTES:,}); shorten its other fields."
+        )
+
+
+def split_message(queue: str, fields: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Parts what stays in a message that is too large for a queue from what its href then leads to.
+
+    Args:
+        queue: name of the queue.
+        fields: the fields of the message.
+
+    Returns:
+        What stays, and what goes to the container `payloads`: the item, or all of a collection's configuration; None
+        where nothing of it can.
+    """
+    if queue == QueueName.ITEMS:
+        return {name: value for name, value in fields.items() if name != "item"}, fields.get("item")
+    if queue != QueueName.COLLECTIONS:
+        return fields, None
+    kept = Message.model_fields.keys() | {"collection"}
+    apart = {name: value for name, value in fields.items() if name not in kept}
+    return {name: value for name, value in fields.items() if name in kept}, apart or None
+
+
+def with_payload(message: CollectionMessage, content: dict[str, Any]) -> CollectionMessage:
+    """Returns the whole message of which a part was kept apart; what stayed in it wins.
+
+    Args:
+        message: what stayed, with the href.
+        content: what the href leads to.
+
+    Raises:
+        BadMessage: the two together are no message.
+    """
+    stayed, _ = split_message(QueueName.COLLECTIONS, dump_message(message))
+    return parse_message(CollectionMessage, {**content, **stayed})
+
+
+def _faults(kind: type[Message], error: ValidationError) -> list[str]:
+    # Values are left out: a body never reaches a log or an error.
+    faults = []
+    for fault in error.errors(include_input=False, include_url=False, include_context=False):
+        path = ".".join(str(part)[:80] for part in fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            fields = kind.model_fields if len(fault["loc"]) == 1 else Thumbnail.model_fields
+            known = [info.alias or name for name, info in fields.items()]
+            message = unknown_key(str(fault["loc"][-1]), known).removesuffix(".")
+        faults.append(f"{path}: {message}" if path else message)
+    return faults[:10]
+
+
+def parse_item_message(fields: dict[str, Any]) -> ItemMessage:
+    """Reads a message of queue `items`, which a bare STAC Item is too.
+
+    Raises:
+        BadMessage: see parse_message.
+    """
+    if fields.get("type") == "Feature":
+        return ItemMessage(item=fields)
+    if not fields.keys() & {"item", "href"}:
+        raise BadMessage(
+            "The message is neither a STAC Item nor an ItemCollection, and has no item or href; see docs/messages.md."
+        )
+    message = parse_message(ItemMessage, fields)
+    if message.item is not None and message.item.get("type") == "FeatureCollection":
+        raise BadMessage(
+            "The field item holds an ItemCollection; send that as the message itself, or a file's URL as href."
+        )
+    return message
+
+
+def correlation_id_of(body: bytes, first_enqueued: datetime) -> str:
+    """Makes a correlation id for a message that brought none: the same each time the queue hands the message out."""
+    return hashlib.sha256(body + first_enqueued.isoformat().encode()).hexdigest()[:32]
+
+
+def dump_message(message: Message) -> dict[str, Any]:
+    """Returns the fields of a message as JSON types, without those that were not given."""
+    return message.model_dump(mode="json", exclude_none=True, exclude_defaults=True, by_alias=True)

@@ -1,0 +1,1 @@
+"""Follows operations of GeoCatalog to their end and writes the outcomes."""

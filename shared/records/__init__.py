@@ -1,0 +1,1 @@
+"""The rows of the tables, and the stores that read and write them."""

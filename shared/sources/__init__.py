@@ -1,0 +1,1 @@
+"""Ingestion sources: what is wanted, issuing SAS tokens, renewal."""

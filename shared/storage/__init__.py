@@ -1,0 +1,1 @@
+"""The ingestion storage account: queues, tables, payloads."""

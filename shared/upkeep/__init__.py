@@ -1,0 +1,1 @@
+"""What the app does for itself: retention, observations, provisioning."""
