@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE =
 CHECKED := function_app.py functions shared cli local tests
 
-.PHONY: help setup demo start test check bench bench-sweep clean
+.PHONY: help setup lock demo start test check bench bench-sweep clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -14,6 +14,12 @@ help:  ## Show the targets
 setup:  ## Install everything into .venv
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON); install Python 3.11 to 3.13, or name one: make PYTHON=…"; exit 1; }
 	@$(PYTHON) local/set_up.py
+
+lock:  ## Compile requirements.txt, which Azure installs, from requirements.in
+	@test -x $(BIN)/uv || $(MAKE) setup
+	@$(BIN)/uv --no-config pip compile requirements.in --output-file requirements.txt --quiet --upgrade \
+		--python-version 3.13 --python-platform x86_64-manylinux_2_28 --only-binary :all: \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 demo: setup  ## Run the tutorial from end to end on this machine
 	@$(BIN)/python -m local.demo

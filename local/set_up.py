@@ -18,11 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "set-up"
-INPUTS = ("requirements.txt", "pyproject.toml", "local/azurite.py", "local/set_up.py")
+INPUTS = ("requirements.in", "requirements.txt", "pyproject.toml", "local/azurite.py", "local/set_up.py")
 
-# Microsoft's own Python runtime of the Functions host. It declares Python 3.13 and runs on 3.11 and 3.12 too, which pip
-# takes only on its command line.
-RUNTIME = ("azure-functions-runtime==1.3.0", "azurefunctions-extensions-base==1.2.0")
+# The Python that Azure runs, for which requirements.txt is the lock.
+DEPLOYED = (3, 13)
+# Microsoft's Python runtime for the Functions host, and what it needs beside azure-functions. It declares Python 3.13
+# and runs on 3.11 and 3.12 too; pip takes that only on its command line.
+RUNTIME = ("azure-functions-runtime", "azurefunctions-extensions-base")
 
 PLAN = """Setting up in .venv (nothing is installed outside the project):
   - a virtual environment of Python {version}
@@ -46,8 +48,12 @@ def main() -> None:
         run([python, "-m", "venv", str(VENV)], without_venv)
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     without_network = "pip could not install the project's packages; is the package registry reachable?"
-    run([*pip, "--editable", f"{ROOT}[cli,local,dev]"], without_network)
-    run([*pip, "--ignore-requires-python", "--no-deps", *RUNTIME], without_network)
+    if version_of(str(PYTHON)) == DEPLOYED:
+        # The tests then run with the very packages that Azure installs.
+        run([*pip, "--constraint", "requirements.txt", "--editable", f"{ROOT}[cli,local,dev]"], without_network)
+    else:
+        run([*pip, "--editable", f"{ROOT}[cli,local,dev]"], without_network)
+        run([*pip, "--ignore-requires-python", "--no-deps", *pins(RUNTIME)], without_network)
     run([str(PYTHON), "-m", "local.azurite", "--install"], "Azurite could not be installed.")
     STAMP.write_text(fingerprint(), encoding="utf-8")
     say(f"Set up in {time.monotonic() - started:.0f} s.")
@@ -62,6 +68,12 @@ def find_python() -> str:
             return candidate
     oldest, newest, found = (".".join(map(str, version)) for version in (OLDEST, NEWEST, sys.version_info[:2]))
     sys.exit(f"This needs Python {oldest} to {newest} and found {found}; install one, or name it: make PYTHON=/path")
+
+
+def pins(names: tuple[str, ...]) -> list[str]:
+    """Return packages with the versions that Azure installs, as `name==version`."""
+    lock = ROOT.joinpath("requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lock if line.partition("==")[0] in names]
 
 
 def version_of(python: str) -> tuple[int, ...] | None:
