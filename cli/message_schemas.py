@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from shared.configuration.shapes import SHAPES, editor_schema
-from shared.messages.models import CollectionMessage, DeletionMessage, ItemMessage, QueueName, Result
+from shared.messages.models import BlobEventMessage, CollectionMessage, DeletionMessage, ItemMessage, QueueName, Result
 
 FOLDER = Path("docs/schemas")
 
@@ -16,6 +16,7 @@ _MODELS: dict[QueueName, tuple[type[BaseModel], JsonSchemaMode]] = {
     QueueName.ITEMS: (ItemMessage, "validation"),
     QueueName.COLLECTIONS: (CollectionMessage, "validation"),
     QueueName.DELETIONS: (DeletionMessage, "validation"),
+    QueueName.BLOB_EVENTS: (BlobEventMessage, "validation"),
     QueueName.RESULTS: (Result, "serialization"),
 }
 _BARE = {"Feature": "a bare STAC Item", "FeatureCollection": "a bare ItemCollection"}
@@ -33,6 +34,8 @@ def _schema(queue: QueueName) -> dict[str, Any]:
     schema = model.model_json_schema(by_alias=True, mode=mode)
     if queue is QueueName.ITEMS:
         schema = _with_bare_items(schema)
+    if queue is QueueName.BLOB_EVENTS:
+        schema = _with_bare_events(schema)
     if queue is QueueName.COLLECTIONS:
         schema = _with_shapes(schema)
     return {"$schema": GenerateJsonSchema.schema_dialect, **schema}
@@ -45,6 +48,28 @@ def _with_bare_items(schema: dict[str, Any]) -> dict[str, Any]:
         for kind, what in _BARE.items()
     ]
     return {"title": schema["title"], "anyOf": [schema, *bare], "$defs": definitions}
+
+
+def _with_bare_events(schema: dict[str, Any]) -> dict[str, Any]:
+    text = {"type": "string"}
+    events = {
+        "EventGridEvent": {
+            "description": "an event in Event Grid's schema",
+            "type": "object",
+            "required": ["eventType"],
+            "properties": {"eventType": text, "subject": text, "data": {"type": "object"}},
+        },
+        "CloudEvent": {
+            "description": "a CloudEvent 1.0",
+            "type": "object",
+            "required": ["specversion", "type"],
+            "properties": {"specversion": text, "type": text, "subject": text, "data": {"type": "object"}},
+        },
+    }
+    title, definition = schema["title"], {name: value for name, value in schema.items() if name != "$defs"}
+    one = [{"$ref": f"#/$defs/{name}"} for name in (title, *events)]
+    several = {"description": "several events", "type": "array", "minItems": 1, "items": {"anyOf": one}}
+    return {"title": title, "anyOf": [*one, several], "$defs": {title: definition, **events}}
 
 
 def _with_shapes(schema: dict[str, Any]) -> dict[str, Any]:

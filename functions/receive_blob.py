@@ -1,23 +1,17 @@
-"""Container `incoming`: sends the URL of a dropped blob to queue `items`."""
+"""Queue `blob-events`: sends the URL of each blob that was dropped in container `incoming` to queue `items`."""
 
 import azure.functions as func
 
-from functions.triggers import BODY, CONNECTION, reports_failures
+from functions.triggers import BODY, CONNECTION, enqueued_at, reports_failures
 
 bp = func.Blueprint()
 
 
-@bp.blob_trigger(
-    arg_name="blob",
-    path="incoming/{name}",
-    connection=CONNECTION,
-    source=func.BlobSource.EVENT_GRID,
-    data_type=BODY,
-)
+@bp.queue_trigger(arg_name="message", queue_name="blob-events", connection=CONNECTION, data_type=BODY)
 @reports_failures
-def receive_blob(blob: func.InputStream) -> None:
-    """Sends one dropped blob on; only its name is taken here."""
+def receive_blob(message: func.QueueMessage) -> None:
+    """Handle one message of queue `blob-events`, as Event Grid puts it there."""
     from shared.clients import get_clients
-    from shared.delivery.blob_events import receive_blob as send_blob
+    from shared.delivery.blob_events import receive_events
 
-    send_blob(str(blob.name).partition("/")[2], get_clients())
+    receive_events(message.get_body(), enqueued_at(message), get_clients())

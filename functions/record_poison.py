@@ -28,14 +28,11 @@ def record_deletions_poison(message: func.QueueMessage) -> None:
     _record("deletions", message)
 
 
-@bp.queue_trigger(arg_name="message", queue_name="webjobs-blobtrigger-poison", connection=CONNECTION, data_type=BODY)
+@bp.queue_trigger(arg_name="message", queue_name="blob-events-poison", connection=CONNECTION, data_type=BODY)
 @reports_failures
-def record_blob_poison(message: func.QueueMessage) -> None:
-    """Looks after a blob event that failed again and again."""
-    from shared.clients import get_clients
-    from shared.delivery.poison import record_blob_poison as record
-
-    record(message.get_body(), get_clients())
+def record_blob_events_poison(message: func.QueueMessage) -> None:
+    """Handle an event of queue `blob-events` that crashed its function again and again."""
+    _record("blob-events", message)
 
 
 def _record(queue: str, message: func.QueueMessage) -> None:

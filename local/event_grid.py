@@ -1,26 +1,26 @@
-"""Event Grid's part on one machine: tells a webhook of the blobs that are written to a container.
+"""Event Grid's part on one machine: puts an event on a queue for each blob that is written to a container.
 
 Stands in for the system topic of a storage account and one event subscription with `Microsoft.Storage.BlobCreated`.
 """
 
 import argparse
+import base64
 import contextlib
 import json
 import logging
-import secrets
 import sys
 import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import requests
 from azure.core.exceptions import AzureError, ResourceNotFoundError
-from azure.storage.blob import BlobProperties, BlobServiceClient, ContainerClient, LinearRetry
+from azure.storage.blob import BlobProperties, BlobServiceClient, ContainerClient
+from azure.storage.queue import QueueClient, QueueServiceClient
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
@@ -37,10 +37,8 @@ _TIMEOUT_SECONDS = 30
 # While many are delivered, the record is saved this often: a kill repeats no more than what was delivered since.
 _SAVE_SECONDS = 1.0
 _SCHEMA_VERSION = "1"
-
-
-class DeliveryError(Exception):
-    """The endpoint did not take an event, or failed the handshake; the message says why."""
+# As the subscription in infra/ has it: an event never expires.
+_NEVER = -1
 
 
 class DeliveredBlobs:
@@ -83,56 +81,20 @@ class DeliveredBlobs:
 
 
 class Subscription:
-    """Delivers events to one webhook, after the handshake that Event Grid makes with a new endpoint."""
+    """Delivers events to a storage queue, as Event Grid does: one event a message, as base64 of its JSON."""
 
-    def __init__(self, endpoint: str, topic: str) -> None:
-        self._endpoint = endpoint
+    def __init__(self, queue: QueueClient, topic: str) -> None:
+        self._queue = queue
         self._topic = topic
-        self._session = requests.Session()
-        self._validated = False
 
     def deliver(self, event: dict[str, Any]) -> None:
-        """Deliver one event.
+        """Put one event on the queue, where it stays until it is read.
 
         Raises:
-            DeliveryError: The endpoint cannot be reached or does not take it.
+            AzureError: The storage cannot be reached, or there is no such queue.
         """
-        response = self._post("Notification", event)
-        if not response.ok:
-            raise DeliveryError(f"the endpoint answers {response.status_code}")
-
-    def validate(self) -> None:
-        """Make the handshake, unless the endpoint has passed it.
-
-        Raises:
-            DeliveryError: The endpoint cannot be reached or fails it.
-        """
-        if self._validated:
-            return
-        code = secrets.token_hex(16)
-        event = make_event(
-            "Microsoft.EventGrid.SubscriptionValidationEvent", "", {"validationCode": code}, datetime.now(UTC)
-        )
-        response = self._post("SubscriptionValidation", event)
-        try:
-            echoed = response.json().get("validationResponse") if response.ok else None
-        except (ValueError, AttributeError):
-            echoed = None
-        if echoed != code:
-            raise DeliveryError(f"the endpoint fails the handshake (status {response.status_code})")
-        self._validated = True
-        _logger.info("the endpoint has passed the handshake")
-
-    def _post(self, event_type: str, event: dict[str, Any]) -> requests.Response:
-        document = [{"topic": self._topic, **event}]
-        headers = {"aeg-event-type": event_type, "aeg-data-version": _SCHEMA_VERSION}
-        try:
-            return self._session.post(
-                self._endpoint, json=document, headers=headers, timeout=_TIMEOUT_SECONDS, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            # The endpoint's address holds its key, so the error itself must not be shown.
-            raise DeliveryError(f"the endpoint cannot be reached ({type(error).__name__})") from None
+        body = json.dumps({"topic": self._topic, **event}).encode()
+        self._queue.send_message(base64.b64encode(body).decode(), time_to_live=_NEVER)
 
 
 def make_event(event_type: str, subject: str, data: dict[str, Any], moment: datetime) -> dict[str, Any]:
@@ -206,12 +168,9 @@ class Watcher:
                 self._pause = _POLL_SECONDS
                 self._complaint = ""
             except AzureError as error:
-                self._complain(f"the container cannot be listed: {one_line(error)}")
-            except DeliveryError as error:
-                self._complain(str(error))
+                self._complain(f"events cannot be delivered: {one_line(error)}")
 
     def _look(self) -> None:
-        self._subscription.validate()
         try:
             blobs = list(self._container.list_blobs())
         except ResourceNotFoundError:
@@ -263,7 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.event_grid", description=__doc__)
     parser.add_argument("--storage", required=True, metavar="CONNECTION_STRING", help="the storage account")
     parser.add_argument("--container", default="incoming", help="the container to watch (default: incoming)")
-    parser.add_argument("--endpoint", required=True, metavar="WEBHOOK_URL", help="where events are delivered")
+    parser.add_argument("--queue", default="blob-events", help="where events are delivered (default: blob-events)")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keeps what was delivered over a restart")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
@@ -271,23 +230,19 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("azure").setLevel(logging.WARNING)
     logging.Formatter.converter = time.gmtime
+    calls: dict[str, Any] = {"retry_total": 1, "connection_timeout": 5, "read_timeout": _TIMEOUT_SECONDS}
     try:
-        service = BlobServiceClient.from_connection_string(
-            arguments.storage,
-            retry_policy=LinearRetry(backoff=1, retry_total=1, random_jitter_range=0),
-            connection_timeout=5,
-            read_timeout=_TIMEOUT_SECONDS,
-        )
+        blobs = BlobServiceClient.from_connection_string(arguments.storage, **calls)
+        queues = QueueServiceClient.from_connection_string(arguments.storage, **calls)
     except ValueError as error:
         sys.exit(f"{_NAME}: --storage is no connection string: {error}")
     try:
         delivered = DeliveredBlobs(arguments.state)
     except (OSError, ValueError, TypeError) as error:
         sys.exit(f"{_NAME}: {arguments.state} cannot be read as a record of deliveries ({error}); remove it.")
-    topic = f"/storageAccounts/{service.account_name}"
-    watcher = Watcher(
-        service.get_container_client(arguments.container), Subscription(arguments.endpoint, topic), delivered
-    )
+    topic = f"/storageAccounts/{blobs.account_name}"
+    subscription = Subscription(queues.get_queue_client(arguments.queue), topic)
+    watcher = Watcher(blobs.get_container_client(arguments.container), subscription, delivered)
     serve(create_app(watcher), name=_NAME, host=arguments.host, port=arguments.port)
 
 

@@ -13,12 +13,13 @@ from cli.rows.letters import LetterFilter, find_letters
 from shared.basics.errors import BadMessage
 from shared.basics.parallel import run_all
 from shared.clients import Clients
-from shared.delivery.poison import BLOB_POISON_QUEUE
 from shared.items.resume import send_again
 from shared.messages.models import QueueName, decode_body, read_object
 from shared.records.deadletters import body_of
 from shared.records.status_rows import ITEM_PREFIX, collection_born, is_current, item_row
 
+# The app empties these; what was sent elsewhere would never be read.
+_WORK_QUEUES = frozenset(queue.value for queue in QueueName if queue is not QueueName.RESULTS)
 # So many items are taken at once: enough for all threads, few enough that the bar moves.
 _PORTION = 200
 
@@ -123,7 +124,7 @@ def _replay_letter(key: tuple[str, str], app: Clients, done: ReplayedLetters, *,
     row = app.deadletters.get(*key)
     if row is None:
         return
-    message = _message_of(row, app)
+    message = _message_of(row)
     if message is None:
         done.unsendable.append(key[1])
         return
@@ -145,15 +146,11 @@ def _send_all(
         bar.counted(len(done.sent))
 
 
-def _message_of(row: Mapping[str, Any], app: Clients) -> tuple[str, dict[str, Any]] | None:
+def _message_of(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     try:
         fields = read_object(decode_body(body_of(row)))
     except BadMessage:
         return None
     fields.pop("retry_since", None)  # its retry window starts anew, or the next passing fault would reject it again
-    if row["PartitionKey"] != BLOB_POISON_QUEUE:
-        return str(row["PartitionKey"]), fields
-    container, name = fields.get("ContainerName"), fields.get("BlobName")
-    if not container or not name:
-        return None
-    return QueueName.ITEMS.value, {"href": app.storage.blobs.get_blob_client(str(container), str(name)).url}
+    queue = str(row["PartitionKey"])
+    return (queue, fields) if queue in _WORK_QUEUES else None

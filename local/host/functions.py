@@ -36,17 +36,7 @@ class TimerTrigger:
     use_monitor: bool
 
 
-@dataclass(frozen=True)
-class BlobTrigger:
-    """A blob trigger whose source is Event Grid; `path` may hold `%SETTING%` and `{parameter}`."""
-
-    parameter: str
-    path: str
-    connection: str | None
-    data_type: DataType
-
-
-Trigger = QueueTrigger | TimerTrigger | BlobTrigger
+Trigger = QueueTrigger | TimerTrigger
 
 
 @dataclass(frozen=True)
@@ -101,19 +91,9 @@ def _timer_trigger(_name: str, binding: dict[str, Any]) -> TimerTrigger:
     )
 
 
-def _blob_trigger(name: str, binding: dict[str, Any]) -> BlobTrigger:
-    if str(binding.get("source", "")).lower() != "eventgrid":
-        raise HostFault(
-            f"Function {name} has a blob trigger that scans its container; the host stand-in, like the "
-            'Flex Consumption plan, supports only source="EventGrid".'
-        )
-    return BlobTrigger(binding["name"], binding["path"], binding.get("connection") or None, _data_type(binding))
-
-
 _TRIGGERS: dict[str, Callable[[str, dict[str, Any]], Trigger]] = {
     "queuetrigger": _queue_trigger,
     "timertrigger": _timer_trigger,
-    "blobtrigger": _blob_trigger,
 }
 
 

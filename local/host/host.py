@@ -1,10 +1,8 @@
 """The host: loads the app, listens for each of its functions, drains and stops."""
 
 import concurrent.futures
-import json
 import logging
 import time
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -12,25 +10,16 @@ from typing import Protocol
 from azure.storage.queue import QueueClient, QueueMessage
 
 from local.host.app_settings import AppSettings
-from local.host.blob_trigger import (
-    POISON_QUEUE,
-    BlobFunction,
-    BlobRunner,
-    blob_invocation,
-    concurrency,
-    internal_queue_name,
-)
 from local.host.connections import HOST_CONNECTION, Connections
 from local.host.deadlines import Deadlines
 from local.host.faults import FunctionFault, HostFault
-from local.host.functions import BlobTrigger, Function, QueueTrigger, TimerTrigger, parse_function
+from local.host.functions import Function, QueueTrigger, TimerTrigger, parse_function
 from local.host.host_json import HostJson
 from local.host.host_storage import lock_blob, timer_status_blob
 from local.host.identity_of_host import host_id
-from local.host.message_encoding import encode
 from local.host.options import Options
-from local.host.queue_listener import ListenerOptions, PoisonQueue, Process, QueueListener
-from local.host.queues import poison_name, send_creating
+from local.host.queue_listener import ListenerOptions, QueueListener
+from local.host.queues import poison_name
 from local.host.thread_pool import ThreadPool
 from local.host.timer_listener import TimerListener, TimerOptions
 from local.host.timer_schedule import Schedule, time_zone
@@ -82,8 +71,6 @@ class Host:
         self.worker = WorkerSupervisor(app, settings, host_json, self.deadlines, threads)
         self._listeners: list[Listener] = []
         self._queue_listeners: dict[str, QueueListener] = {}
-        self._blob_functions: dict[str, BlobFunction] = {}
-        self._blob_queue: QueueClient | None = None
 
     def load(self) -> None:
         """Start the worker and index the app.
@@ -113,9 +100,6 @@ class Host:
             except FunctionFault as fault:
                 self.errors[function.name] = str(fault)
                 _logger.error("The '%s' function is in error: %s", function.name, fault)  # noqa: TRY400
-        if self._blob_functions:
-            self._add_blob_listener()
-            self._announce_webhooks()
         for listener in self._listeners:
             listener.start()
         started = [name for name in self.functions if name not in self.errors and not self.settings.is_disabled(name)]
@@ -127,8 +111,6 @@ class Host:
                 self._add_queue_listener(function, function.trigger)
             case TimerTrigger():
                 self._add_timer_listener(function, function.trigger)
-            case BlobTrigger():
-                self._add_blob_function(function, function.trigger)
 
     def _add_queue_listener(self, function: Function, trigger: QueueTrigger) -> None:
         queues = self.host_json.queues
@@ -150,11 +132,6 @@ class Host:
             message_encoding=queues.message_encoding,
             receive_visibility=self.options.receive_visibility,
         )
-        self._listen_to_queue(queue, options, process, lambda _body: poison_queue)
-
-    def _listen_to_queue(
-        self, queue: QueueClient, options: ListenerOptions, process: Process, poison_queue: PoisonQueue
-    ) -> None:
         listener = QueueListener(
             queue,
             options,
@@ -193,65 +170,15 @@ class Host:
             )
         )
 
-    def _add_blob_function(self, function: Function, trigger: BlobTrigger) -> None:
-        connection = self.connections.get(trigger.connection)
-        blobs = connection.blob_service()
-        resolved = replace(trigger, path=self.settings.resolve(trigger.path))
-        try:
-            queues = connection.queue_service()
-        except FunctionFault:
-            # An identity-based connection may name the blob service alone.
-            queues = self.connections.get(HOST_CONNECTION).queue_service()
-        poison_queue = queues.get_queue_client(POISON_QUEUE)
-        self._blob_functions[function.full_name] = BlobFunction(function, resolved, blobs, poison_queue)
-
-    def _add_blob_listener(self) -> None:
-        queues = self.host_json.queues
-        batch_size, threshold = concurrency(self.host_json.blobs)
-        options = ListenerOptions(
-            batch_size=batch_size,
-            new_batch_threshold=threshold,
-            max_dequeue_count=self.host_json.blobs.poison_blob_threshold,
-            visibility_timeout=0,
-            max_polling_interval=queues.max_polling_interval,
-            message_encoding=queues.message_encoding,
-            receive_visibility=self.options.receive_visibility,
-        )
-        service = self.connections.get(HOST_CONNECTION).queue_service()
-        runner = BlobRunner(self._blob_functions, service.get_queue_client(POISON_QUEUE), self.run)
-        queue = service.get_queue_client(internal_queue_name(self.id))
-        self._listen_to_queue(queue, options, runner.process, runner.poison_queue)
-        self._blob_queue = self.connections.get(HOST_CONNECTION).queue_service().get_queue_client(queue.queue_name)
-
-    def _announce_webhooks(self) -> None:
-        # A key that was given is known to whoever gave it.
-        key = "KEY" if self.options.key_was_given else self.options.blobs_extension_key
-        for name in self._blob_functions:
-            _logger.info("Event Grid endpoint: /runtime/webhooks/blobs?functionName=%s&code=%s", name, key)
-
-    def enqueue_blob_events(self, messages: list[dict[str, str]]) -> None:
-        """Put events on the internal queue, from which the blob functions run.
-
-        Raises:
-            HostFault: No blob function is being listened for.
-            AzureError: Storage does not take them.
-        """
-        if self._blob_queue is None:
-            raise HostFault("This app has no blob-triggered function that could be started.")
-        for message in messages:
-            text = encode(json.dumps(message), self.host_json.queues.message_encoding)
-            send_creating(self._blob_queue, text)
-        self.queue_written(self._blob_queue)
-
     def run_by_hand(self, function: Function, data: str) -> None:
         """Run a function once, outside its trigger, without waiting for it.
 
         Args:
             function: The function.
-            data: The body of the message of a queue function, the path `container/name` of a blob; timers need none.
+            data: The body of the message of a queue function; timers need none.
 
         Raises:
-            FunctionFault: The function is in error, or the blob is not there.
+            FunctionFault: The function is disabled or in error.
         """
         if self.settings.is_disabled(function.name):
             raise FunctionFault(f"The '{function.name}' function is disabled.")
@@ -262,15 +189,6 @@ class Host:
                 invocation = hand_made_queue_invocation(function, function.trigger.data_type, data)
             case TimerTrigger():
                 invocation = timer_invocation(function, None, past_due=False, reason=BY_HAND)
-            case BlobTrigger():
-                found = self._blob_functions[function.full_name]
-                container, _, name = data.partition("/")
-                if not container or not name:
-                    raise FunctionFault(f"The input {data!r} is no path of a blob; write 'container/name'.")
-                made = blob_invocation(found, found.blobs.get_blob_client(container, name), BY_HAND)
-                if made is None:
-                    raise FunctionFault(f"There is no blob {data}.")
-                invocation = made
         self.run(invocation)
 
     def run(self, invocation: Invocation) -> "concurrent.futures.Future[bool]":

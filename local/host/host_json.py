@@ -48,21 +48,12 @@ class QueueOptions:
 
 
 @dataclass(frozen=True)
-class BlobOptions:
-    """`extensions.blobs`."""
-
-    max_degree_of_parallelism: int
-    poison_blob_threshold: int
-
-
-@dataclass(frozen=True)
 class HostJson:
     """What the stand-in reads of host.json.
 
     Attributes:
         function_timeout: Seconds after which an invocation fails and the worker is restarted; None for never.
         queues: Options of queue triggers.
-        blobs: Options of blob triggers.
         log_levels: `logging.logLevel`: level names by category prefix.
         listener_lock_period: Seconds a timer's lock holds without renewal (`singleton.listenerLockPeriod`).
         listener_lock_recovery: Seconds between attempts to get a lock that another host holds.
@@ -71,7 +62,6 @@ class HostJson:
 
     function_timeout: float | None
     queues: QueueOptions
-    blobs: BlobOptions
     log_levels: dict[str, str]
     listener_lock_period: float
     listener_lock_recovery: float
@@ -191,7 +181,6 @@ def load_host_json(app: Path, settings: AppSettings) -> HostJson:
     return HostJson(
         function_timeout=_function_timeout(root),
         queues=_queue_options(extensions.section("queues"), cores(settings)),
-        blobs=_blob_options(extensions.section("blobs"), cores(settings)),
         log_levels=levels,
         listener_lock_period=singleton.seconds("listenerLockPeriod", _MAX_LOCK, _MIN_LOCK, _MAX_LOCK),
         listener_lock_recovery=singleton.seconds("listenerLockRecoveryPollingInterval", 60.0, _MIN_LOCK),
@@ -214,13 +203,6 @@ def _queue_options(queues: _Section, core_count: int) -> QueueOptions:
         visibility_timeout=queues.seconds("visibilityTimeout", 0.0),
         max_polling_interval=queues.seconds("maxPollingInterval", 60.0, lowest=_MIN_POLLING_INTERVAL),
         message_encoding=queues.choice("messageEncoding", MessageEncoding.BASE64),
-    )
-
-
-def _blob_options(blobs: _Section, core_count: int) -> BlobOptions:
-    return BlobOptions(
-        max_degree_of_parallelism=blobs.integer("maxDegreeOfParallelism", 8 * core_count, 1),
-        poison_blob_threshold=blobs.integer("poisonBlobThreshold", 5, 1),
     )
 
 

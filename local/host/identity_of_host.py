@@ -1,4 +1,4 @@
-"""The host id: by it the hosts of one app share their locks, timer records and blob queue."""
+"""The host id: by it the hosts of one app share their locks and timer records."""
 
 import hashlib
 import re

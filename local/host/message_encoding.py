@@ -27,8 +27,3 @@ def decode(text: str, encoding: MessageEncoding) -> bytes:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise UndecodableMessageError(str(error)) from None
-
-
-def encode(body: str, encoding: MessageEncoding) -> str:
-    """The text to put on a queue for a body."""
-    return body if encoding is MessageEncoding.NONE else base64.b64encode(body.encode()).decode()

@@ -1,6 +1,5 @@
 """Options of the stand-in itself, which the real host does not have; each is an environment variable."""
 
-import secrets
 from dataclasses import dataclass
 
 from local.host.app_settings import AppSettings
@@ -23,16 +22,12 @@ class Options:
         receive_visibility: `LOCAL_HOST_RECEIVE_VISIBILITY`: how long a received message is invisible.
         timer_lock: `LOCAL_HOST_TIMER_LOCK`: how long a timer's lock holds without renewal; None for host.json's.
         shutdown_limit: `LOCAL_HOST_SHUTDOWN_LIMIT`: how long invocations may go on after a stop was asked for.
-        blobs_extension_key: `LOCAL_HOST_BLOBS_EXTENSION_KEY`: the key of the blob webhook.
-        key_was_given: Whether the key came from the environment.
         threads: `LOCAL_HOST_THREADS`: width of the worker's thread pool (see `ThreadPool`); None for the host's rule.
     """
 
     receive_visibility: float
     timer_lock: float | None
     shutdown_limit: float
-    blobs_extension_key: str
-    key_was_given: bool
     threads: str | None
 
     @property
@@ -47,7 +42,6 @@ def load_options(settings: AppSettings) -> Options:
     Raises:
         HostFault: One of them is no number, or out of its limits.
     """
-    key = settings.get("LOCAL_HOST_BLOBS_EXTENSION_KEY")
     timer_lock = _seconds(settings, "LOCAL_HOST_TIMER_LOCK", None, _MIN_LEASE, _MAX_LEASE)
     visibility = _seconds(settings, "LOCAL_HOST_RECEIVE_VISIBILITY", _RECEIVE_VISIBILITY, 1, _RECEIVE_VISIBILITY)
     limit = _seconds(settings, "LOCAL_HOST_SHUTDOWN_LIMIT", _SHUTDOWN_LIMIT, 0, 3600)
@@ -55,8 +49,6 @@ def load_options(settings: AppSettings) -> Options:
         receive_visibility=visibility or _RECEIVE_VISIBILITY,
         timer_lock=timer_lock,
         shutdown_limit=_SHUTDOWN_LIMIT if limit is None else limit,
-        blobs_extension_key=key or secrets.token_urlsafe(24),
-        key_was_given=key is not None,
         threads=settings.get("LOCAL_HOST_THREADS"),
     )
 

@@ -48,8 +48,6 @@ class ListenerOptions:
 
 #: Starts the processing of a message with its decoded body; the future says whether it succeeded.
 Process = Callable[[QueueMessage, bytes], "concurrent.futures.Future[bool]"]
-#: The poison queue for a message with its decoded body (None if that failed); None if there is no poison queue.
-PoisonQueue = Callable[[bytes | None], QueueClient | None]
 
 
 @dataclass(eq=False)
@@ -59,7 +57,6 @@ class _Delivery:
     message: QueueMessage
     pop_receipt: str
     renewal_interval: float
-    body: bytes | None = None
     renewal: sched.Event | None = None
     finished: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -75,7 +72,7 @@ class QueueListener:
         deadlines: Deadlines,
         *,
         process: Process,
-        poison_queue: PoisonQueue,
+        poison_queue: QueueClient | None,
         poisoned: Callable[[QueueClient], None],
     ) -> None:
         self._queue = queue
@@ -169,11 +166,11 @@ class QueueListener:
         delivery = _Delivery(message, str(message.pop_receipt), self._options.receive_visibility / 2)
         self._renew_later(delivery)
         try:
-            delivery.body = decode(message.content, self._options.message_encoding)
+            body = decode(message.content, self._options.message_encoding)
             if (message.dequeue_count or 0) > self._options.max_dequeue_count:
                 self._finish(delivery, self._to_poison)
                 return
-            future = self._process(message, delivery.body)
+            future = self._process(message, body)
         except UndecodableMessageError:
             _logger.warning("Message decoding has failed! Check MessageEncoding settings. MessageId=%s", message.id)
             self._finish(delivery, self._to_poison)
@@ -216,7 +213,7 @@ class QueueListener:
         guard_ownership(lambda: self._queue.delete_message(delivery.message.id, delivery.pop_receipt))
 
     def _after_failure(self, delivery: _Delivery) -> None:
-        if self._poison_queue(delivery.body) is None:
+        if self._poison_queue is None:
             # Left invisible for the rest of its time, so that it does not fail in a fast loop.
             return
         if (delivery.message.dequeue_count or 0) >= self._options.max_dequeue_count:
@@ -231,15 +228,14 @@ class QueueListener:
         )
 
     def _to_poison(self, delivery: _Delivery) -> None:
-        poison_queue = self._poison_queue(delivery.body)
-        if poison_queue is None:
+        if self._poison_queue is None:
             return
-        send_creating(poison_queue, delivery.message.content)
-        self._poisoned(poison_queue)
+        send_creating(self._poison_queue, delivery.message.content)
+        self._poisoned(self._poison_queue)
         _logger.error(
             "Message %s has been moved to queue %s after %s deliveries.",
             delivery.message.id,
-            poison_queue.queue_name,
+            self._poison_queue.queue_name,
             delivery.message.dequeue_count,
         )
         self._delete(delivery)

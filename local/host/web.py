@@ -1,8 +1,7 @@
-"""The host's HTTP routes: the blob webhook, status, functions, drain and running a function by hand."""
+"""The host's HTTP routes: status, functions, drain and running a function by hand."""
 
 import contextlib
 import json
-import secrets
 import time
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -15,15 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.host.blob_webhook import BadEventError, EventType, blob_messages, validation_response
-from local.host.faults import FunctionFault, HostFault
+from local.host.faults import FunctionFault
 from local.host.host import Host
 from local.host.storage_errors import one_line
 from local.stack.serve import HEALTH_ROUTE
 
 _ACCEPTED = 202
 _BAD_REQUEST = 400
-_UNAUTHORIZED = 401
 _NOT_FOUND = 404
 _SERVER_ERROR = 500
 
@@ -48,7 +45,6 @@ def create_app(host: Host) -> Starlette:
             Route("/admin/host/drain/status", _drain_status),
             Route("/admin/functions", _functions),
             Route("/admin/functions/{name}", _run_function, methods=["POST"]),
-            Route("/runtime/webhooks/blobs", _blob_webhook, methods=["POST"]),
         ],
     )
     app.state.host = host
@@ -115,32 +111,6 @@ async def _run_function(request: Request) -> Response:
         return _refusal(_BAD_REQUEST, str(fault))
     except AzureError as error:
         return _refusal(_SERVER_ERROR, one_line(error))
-    return Response(status_code=_ACCEPTED)
-
-
-async def _blob_webhook(request: Request) -> Response:
-    host = _host(request)
-    key = request.query_params.get("code") or request.headers.get("x-functions-key") or ""
-    if not secrets.compare_digest(key.encode(), host.options.blobs_extension_key.encode()):
-        return Response(status_code=_UNAUTHORIZED)
-    event_type = request.headers.get("aeg-event-type", "").lower()
-    if event_type == EventType.UNSUBSCRIBE:
-        return Response(status_code=_ACCEPTED)
-    if event_type not in {EventType.SUBSCRIPTION_VALIDATION, EventType.NOTIFICATION}:
-        return _refusal(_BAD_REQUEST, "The header aeg-event-type must name a kind of event.")
-    try:
-        document = json.loads(await request.body())
-        if event_type == EventType.SUBSCRIPTION_VALIDATION:
-            return JSONResponse(validation_response(document))
-        messages = blob_messages(document, request.query_params.get("functionName", ""))
-        await run_in_threadpool(host.enqueue_blob_events, messages)
-    except (BadEventError, HostFault) as fault:
-        # Event Grid delivers again what was answered like this.
-        return _refusal(_SERVER_ERROR, str(fault))
-    except AzureError as error:
-        return _refusal(_SERVER_ERROR, one_line(error))
-    except ValueError as error:
-        return _refusal(_SERVER_ERROR, f"The body is no JSON ({error}).")
     return Response(status_code=_ACCEPTED)
 
 

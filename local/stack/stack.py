@@ -127,8 +127,9 @@ class Stack:
             self._start_emulators(azurite)
         self.environment |= self._pace()
         self._create_storage(connection)
+        self._start_event_grid(connection)
         if options.with_host:
-            self._start_host(connection)
+            self._start_host()
         write_env(options.state / "env", self.environment)
 
     def _pace(self) -> dict[str, str]:
@@ -184,29 +185,28 @@ class Stack:
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         }
 
-    def _start_host(self, connection: str) -> None:
-        key = secrets.token_hex(16)
-        host = self._core_tools_host() if self._options.core_tools else self._host_stand_in(key)
+    def _start_host(self) -> None:
+        host = self._core_tools_host() if self._options.core_tools else self._host_stand_in()
         self._await(host)
         self.environment["LOCAL_HOST_URL"] = host.url
-        # The Core Tools ask for no key on this machine.
-        webhook = f"{host.url}/runtime/webhooks/blobs?functionName=Host.Functions.receive_blob&code={key}"
+
+    def _start_event_grid(self, connection: str) -> None:
         state = str(self._options.state / "event-grid.json")
         events = self._part(
             "Event Grid stand-in",
             "local.event_grid",
-            ["--storage", connection, "--container", "incoming", "--endpoint", webhook, "--state", state],
+            ["--storage", connection, "--state", state],
             port="event-grid",
         )
         self._await(events)
 
-    def _host_stand_in(self, key: str) -> Part:
+    def _host_stand_in(self) -> Part:
         return self._part(
             "Functions host stand-in",
             "local.host",
             ["--app", str(PROJECT)],
             port="host",
-            environment={**self.environment, "LOCAL_HOST_BLOBS_EXTENSION_KEY": key},
+            environment=self.environment,
         )
 
     def _core_tools_host(self) -> Part:

@@ -4,6 +4,8 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+_CLIMBING = frozenset({".", ".."})
+
 
 @dataclass(frozen=True)
 class BlobUrl:
@@ -53,6 +55,11 @@ def parse_blob_url(url: str) -> BlobUrl | None:
     if not account or not segments or not segments[0]:
         return None
     return BlobUrl(endpoint, account, segments[0], unquote("/".join(segments[1:])))
+
+
+def leads_out(blob: str) -> bool:
+    """Tell whether a blob's name has a segment `.` or `..`: HTTP clients resolve these, also out of the container."""
+    return not _CLIMBING.isdisjoint(blob.replace("\\", "/").split("/"))
 
 
 def _is_path_style(host: str) -> bool:

@@ -11,7 +11,7 @@ from shared.basics.errors import BadMessage, Disposition, IngestionError, Thrott
 from shared.basics.redact import redact
 from shared.clients import Clients
 from shared.items.item_work import retry_delay
-from shared.messages.models import Outcome, Result, decode_body, next_attempt, read_object
+from shared.messages.models import Outcome, QueueName, Result, decode_body, next_attempt, read_object, wrapped
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,28 @@ def handle(queue: str, raw: bytes, enqueued_at: datetime, work: Callable[[bytes]
     Raises:
         IngestionError: a fault of our own set-up, such as a missing setting: the host gives the message again.
     """
-    body = raw
     try:
         body = decode_body(raw)
+    except BadMessage as error:
+        reject(queue, raw, error, app)
+        return
+    handle_body(queue, body, enqueued_at, work, app)
+
+
+def handle_body(queue: str, body: bytes, enqueued_at: datetime, work: Callable[[bytes], None], app: Clients) -> None:
+    """Do the work of one decoded message, and with the message what the table of errors says.
+
+    Args:
+        queue: see handle.
+        body: the message as JSON text.
+        enqueued_at: see handle.
+        work: see handle.
+        app: the clients.
+
+    Raises:
+        IngestionError: see handle.
+    """
+    try:
         work(body)
     except IngestionError as error:
         disposition = disposition_of(error)
@@ -56,6 +75,8 @@ def reject(queue: str, body: bytes, error: IngestionError, app: Clients, *, corr
     """
     log.warning("Message of queue %s rejected: %s %s", queue, error.code, error.message)
     fields = _fields(body)
+    if queue == QueueName.BLOB_EVENTS:
+        fields = wrapped(queue, fields)  # the id of a bare event is its own, not that of an item
     mark = correlation_id or _text(fields.get("correlation_id"))
     app.deadletters.record(queue, body, error, correlation_id=mark)
     app.queues.send_result(
@@ -80,9 +101,7 @@ def _is_over(body: bytes, app: Clients) -> bool:
 
 
 def _send_back(queue: str, body: bytes, enqueued_at: datetime, error: IngestionError, app: Clients) -> None:
-    fields = read_object(body)
-    is_bare_item = fields.get("type") == "Feature"
-    fields = {"item": fields} if is_bare_item else fields
+    fields = wrapped(queue, read_object(body))
     attempt = fields.get("attempt") or 0
     delay = retry_delay(attempt, error, app)
     if isinstance(error, Throttled):

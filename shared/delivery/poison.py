@@ -10,9 +10,10 @@ from shared import telemetry
 from shared.basics.clock import format_timestamp
 from shared.basics.errors import BadContent, BadMessage, ErrorCode, IngestionError
 from shared.clients import Clients
+from shared.delivery.blob_events import split_events
 from shared.delivery.handling import reject
 from shared.items.work import Work
-from shared.messages.models import Outcome, Result, decode_body, read_object
+from shared.messages.models import Outcome, QueueName, Result, decode_body, read_object, wrapped
 from shared.records.status_rows import ItemRow, ItemStatus
 from shared.stac.ids import check_collection_id, check_item_id
 from shared.storage.group_commit import Conflict
@@ -25,8 +26,6 @@ _MAX_ITEM_FILE = 2 * 1024 * 1024
 # A message is on its poison queue after ten tries, 30 s apart at least (host.json: maxDequeueCount, visibilityTimeout).
 # When it first came, the host does not say.
 _LEAST_AGE = timedelta(seconds=9 * 30)
-
-BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
 
 
 def record_poison(queue: str, raw: bytes, enqueued_at: datetime, app: Clients) -> None:
@@ -45,18 +44,27 @@ def record_poison(queue: str, raw: bytes, enqueued_at: datetime, app: Clients) -
         azure.core.exceptions.AzureError: the storage could not be written: the host gives the message again.
     """
     telemetry.count_poison(queue)
-    body = raw
     # What the message said was wanted by then; nothing that was sent after its last try may lose against it.
     wanted_at = enqueued_at - _LEAST_AGE * app.settings.time_scale
+    body = raw
     try:
         body = decode_body(raw)
-        fields = read_object(body)
+        parts = split_events(body) if queue == QueueName.BLOB_EVENTS else [body]
+    except BadMessage as error:
+        reject(queue, body, error, app)
+        return
+    for part in parts:
+        _record(queue, part, wanted_at, app)
+
+
+def _record(queue: str, body: bytes, wanted_at: datetime, app: Clients) -> None:
+    try:
+        fields = wrapped(queue, read_object(body))
     except BadMessage as error:
         reject(queue, body, error, app)
         return
     crashes = fields.get("crashes")
     if not crashes:
-        fields = {"item": fields} if fields.get("type") == "Feature" else fields
         kept = {"crashes": 1, "attempt": fields.get("attempt") or 0}
         kept["first_enqueued"] = fields.get("first_enqueued") or format_timestamp(wanted_at)
         try:
@@ -67,23 +75,6 @@ def record_poison(queue: str, raw: bytes, enqueued_at: datetime, app: Clients) -
         log.warning("A message of queue %s came back from its poison queue and is tried once more", queue)
         return
     _give_up(queue, body, fields, wanted_at, app)
-
-
-def record_blob_poison(raw: bytes, app: Clients) -> None:
-    """Handles a blob event that failed again and again: a dead letter that names the blob.
-
-    Raises:
-        azure.core.exceptions.AzureError: the storage could not be written.
-    """
-    try:
-        body = decode_body(raw)
-        name = read_object(body).get("BlobName")
-        reason = (
-            f"The event of blob {str(name)[:200]!r} failed again and again; drop the blob again, or enqueue its URL."
-        )
-    except BadMessage:
-        body, reason = raw, "A blob event that cannot be read failed again and again."
-    reject(BLOB_POISON_QUEUE, body, BadMessage(reason, code=ErrorCode.REPEATED_CRASH), app)
 
 
 def _give_up(queue: str, body: bytes, fields: dict[str, Any], wanted_at: datetime, app: Clients) -> None:

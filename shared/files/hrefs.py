@@ -15,7 +15,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
 from urllib3.exceptions import HTTPError
 
-from shared.basics.blob_urls import parse_blob_url
+from shared.basics.blob_urls import leads_out, parse_blob_url
 from shared.basics.clock import utc_now
 from shared.basics.errors import BadMessage, ErrorCode, IngestionError, Unavailable
 from shared.records.source_store import SourceStore
@@ -27,7 +27,6 @@ _CHUNK = 256 * 1024
 # How long the list of source hosts is believed: sources are added seldom and fetches can come by the thousand.
 _HOSTS_LIFE = timedelta(minutes=1)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-_CLIMBING = frozenset({".", ".."})
 _GONE = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
@@ -145,9 +144,7 @@ class HrefReader:
         url = parse_blob_url(href)
         if url is None or url.endpoint != self._endpoint() or url.container not in {PAYLOADS, INCOMING}:
             return None
-        # HTTP clients resolve such segments, so that the name would lead out of the container.
-        is_climbing = not _CLIMBING.isdisjoint(url.blob.replace("\\", "/").split("/"))
-        return None if is_climbing or not url.blob else (url.container, url.blob)
+        return None if leads_out(url.blob) or not url.blob else (url.container, url.blob)
 
     def _read_own(self, container: str, blob: str, *, start: int = 0) -> Iterator[bytes]:
         client = self._blobs.get_blob_client(container, blob)

@@ -1,4 +1,4 @@
-"""The messages of the queues `items`, `collections`, `deletions` and `results`: their fields, and reading them.
+"""The messages of the queues `items`, `collections`, `deletions`, `blob-events` and `results`: their fields.
 
 Producers may send base64 or plain text. A bare STAC Item or ItemCollection is a message of queue `items` too.
 """
@@ -35,6 +35,7 @@ class QueueName(StrEnum):
     ITEMS = "items"
     COLLECTIONS = "collections"
     DELETIONS = "deletions"
+    BLOB_EVENTS = "blob-events"
     RESULTS = "results"
 
 
@@ -209,6 +210,12 @@ class DeletionMessage(Message):
         return self
 
 
+class BlobEventMessage(Message):
+    """An event of queue `blob-events` that the app sent again; Event Grid sends the bare event."""
+
+    event: Annotated[dict[str, Any], Field(description="the event of Event Grid, in its own schema or as a CloudEvent")]
+
+
 class Outcome(StrEnum):
     """How a message ended."""
 
@@ -246,6 +253,7 @@ _QUEUES: dict[type[Message], QueueName] = {
     ItemMessage: QueueName.ITEMS,
     CollectionMessage: QueueName.COLLECTIONS,
     DeletionMessage: QueueName.DELETIONS,
+    BlobEventMessage: QueueName.BLOB_EVENTS,
 }
 
 # UTF-8 with a byte order mark, as some editors and shells write it.
@@ -282,6 +290,20 @@ def read_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadMessage(f"The message is JSON but a {type(value).__name__}; send a JSON object.")
     return value
+
+
+def wrapped(queue: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a bare STAC Item or event as a field of a message, which has room for the app's own fields beside it.
+
+    Args:
+        queue: name of the queue.
+        fields: the parsed body; one that is not bare is returned as it is.
+    """
+    if queue == QueueName.ITEMS and fields.get("type") == "Feature":
+        return {"item": fields}
+    if queue == QueueName.BLOB_EVENTS and "event" not in fields:
+        return {"event": fields}
+    return fields
 
 
 def parse_message(kind: type[M], fields: dict[str, Any]) -> M:

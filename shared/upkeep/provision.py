@@ -2,7 +2,6 @@
 
 from azure.core.exceptions import ResourceExistsError
 
-from shared.delivery.poison import BLOB_POISON_QUEUE
 from shared.messages.models import QueueName
 from shared.storage.account import StorageClients
 from shared.storage.payloads import INCOMING, PAYLOADS, create_container
@@ -11,8 +10,7 @@ from shared.storage.tables import TABLES
 
 QUEUES = (
     *(queue.value for queue in QueueName),
-    *(f"{queue}-poison" for queue in (QueueName.ITEMS, QueueName.COLLECTIONS, QueueName.DELETIONS)),
-    BLOB_POISON_QUEUE,
+    *(f"{queue}-poison" for queue in QueueName if queue is not QueueName.RESULTS),
 )
 CONTAINERS = (INCOMING, PAYLOADS)
 

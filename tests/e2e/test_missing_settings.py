@@ -22,7 +22,7 @@ FUNCTIONS = {
     "record_items_poison",
     "record_collections_poison",
     "record_deletions_poison",
-    "record_blob_poison",
+    "record_blob_events_poison",
     "remove_expired",
 }
 

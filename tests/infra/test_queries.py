@@ -15,7 +15,7 @@ RUNBOOK = ROOT / "docs" / "runbook.md"
 EXAMPLES = {
     "Message of queue %s rejected: %s %s": [
         "Message of queue items rejected: BadMessage The body is not JSON.",
-        "Message of queue webjobs-blobtrigger-poison rejected: RepeatedCrash The event of blob 'a' failed again.",
+        "Message of queue blob-events rejected: RepeatedCrash Handling the message crashed again and again.",
     ],
     "Item %s/%s: %s": [
         f"Item sentinel-2-l2a/S2A MSI: {outcome}"

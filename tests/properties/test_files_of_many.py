@@ -16,18 +16,20 @@ import pytest
 from local.azurite import Azurite
 from shared.basics.json_codec import canonical_json, write_json
 from shared.clients import Clients
-from shared.delivery.blob_events import receive_blob
+from shared.delivery.blob_events import receive_events
 from shared.files import large_documents
 from shared.items import fan_out
 from shared.items.ingestion import ingest_message
 from shared.messages.models import QueueName
 from shared.records.deadletters import body_of
+from tests.data.blob_events import event_grid_event
 from tests.data.documents import item
 from tests.properties.apps import clear_queues, decoded, make_app, results
 from tests.properties.catalog import wait_until
 from tests.properties.interrupts import Fuse, Killed, interruptible, kill
 
 LINES = [item("a"), item("b"), item("c")]
+EVENT = write_json(event_grid_event("many.json"))
 
 
 @pytest.fixture(scope="module")
@@ -434,14 +436,14 @@ def test_a_blob_changed_within_a_second_is_sent_in_both_versions_and_an_event_th
 ) -> None:
     def event(content: bytes) -> list[str]:
         drop(app, content)
-        receive_blob("many.json", app)
+        receive_events(EVENT, app.now(), app)
         (message,) = sent(app)
         ingest_message(write_json(message), app.now(), app)
         return ids(sent(app))
 
     assert event(ndjson(*LINES)) == ["a", "b", "c"]
     assert event(ndjson(item("a"), item("b"), item("d"))) == ["a", "b", "d"]
-    receive_blob("many.json", app)
+    receive_events(EVENT, app.now(), app)
     (again,) = sent(app)
     ingest_message(write_json(again), app.now(), app)
     assert sent(app) == []

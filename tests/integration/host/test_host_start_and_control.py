@@ -14,7 +14,6 @@ from azure.storage.queue import QueueServiceClient
 
 from local.azurite import Azurite
 from local.host.app_settings import AppSettings
-from local.host.blob_trigger import concurrency
 from local.host.faults import HostFault
 from local.host.host_json import MessageEncoding, QueueOptions, load_host_json
 from local.host.options import load_options
@@ -88,7 +87,6 @@ def test_defaults_are_those_of_the_extensions(tmp_path: Path) -> None:
         max_polling_interval=60,
         message_encoding=MessageEncoding.BASE64,
     )
-    assert concurrency(host_json.blobs) == (5, 3)
     assert load_options(AppSettings({})).receive_visibility == 600
     with pytest.raises(HostFault, match="LOCAL_HOST_TIMER_LOCK is '5'; it must be a number of seconds, 15 to 60"):
         load_options(AppSettings({"LOCAL_HOST_TIMER_LOCK": "5"}))
