@@ -181,6 +181,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "SettingsError": Explanation(
         "A setting of the app is missing or malformed.", "Mend what the message names (`geocatalog doctor`).", "app"
     ),
+    "WrongAddress": Explanation(
+        "No GeoCatalog answers at GEOCATALOG_URL.", "Correct GEOCATALOG_URL (`geocatalog doctor`).", "app"
+    ),
     "Unavailable": Explanation("GeoCatalog or a host did not answer.", _PASSES, "app", retried=True),
     "Throttled": Explanation("GeoCatalog asked to wait.", _PASSES, "app", retried=True),
     "LostResponse": Explanation(
@@ -202,6 +205,12 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Handling the message crashed the app again and again.",
         "Look at the app's log for the cause, then replay it with `geocatalog replay`.",
         "app",
+    ),
+    "Unexpected": Explanation(
+        "The app met a fault of its own; it retries by itself.",
+        "Look at the app's log for the traceback and report it.",
+        "app",
+        retried=True,
     ),
     "OperationCanceled": Explanation("The operation was canceled.", "Replay it with `geocatalog replay`.", "app"),
 }

@@ -41,6 +41,7 @@ class ErrorCode(StrEnum):
     UNAUTHENTICATED = "Unauthenticated"
     FORBIDDEN = "Forbidden"
     NO_COLLECTION = "CollectionDoesNotExist"
+    WRONG_ADDRESS = "WrongAddress"
     SETTINGS = "SettingsError"
     UNAVAILABLE = "Unavailable"
     THROTTLED = "Throttled"
@@ -50,6 +51,7 @@ class ErrorCode(StrEnum):
     OPERATION_LOST = "OperationLost"
     REPEATED_CRASH = "RepeatedCrash"
     OPERATION_CANCELED = "OperationCanceled"
+    UNEXPECTED = "Unexpected"
 
 
 class IngestionError(Exception):

@@ -12,7 +12,7 @@ _WIDTH = 16
 
 
 def run_all(call: Callable[[T], R], things: Iterable[T]) -> list[R]:
-    """Calls `call` with each thing, up to 16 at once.
+    """Call `call` with each thing, up to 16 at once; one that raises keeps no other from its turn.
 
     Returns:
         What the calls returned, in the order of the things.
@@ -24,4 +24,6 @@ def run_all(call: Callable[[T], R], things: Iterable[T]) -> list[R]:
     if len(things) <= 1:
         return [call(thing) for thing in things]
     with ThreadPoolExecutor(min(_WIDTH, len(things))) as executor:
-        return list(executor.map(call, things))
+        # Not executor.map: it cancels what has not begun as soon as one call has raised.
+        calls = [executor.submit(call, thing) for thing in things]
+    return [made.result() for made in calls]

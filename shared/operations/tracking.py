@@ -18,6 +18,7 @@ from azure.core.exceptions import AzureError
 from shared import telemetry
 from shared.basics.errors import ErrorCode, IngestionError, Throttled
 from shared.basics.parallel import run_all
+from shared.basics.redact import redact
 from shared.clients import Clients
 from shared.items.stored import stored_moment
 from shared.operations.closing import Ending, close, resolve, success
@@ -123,18 +124,22 @@ def _one_pass(due: list[OperationRow], app: Clients, end: float) -> int:
     by_id = {row.operation_id: row for row in due}
     unseen = set(by_id)
     ended, most_by_id = 0, _BY_ID_PER_PASS
+    faults: list[Exception] = []
     if len(due) > _FEW:
         started = time.monotonic()
         list_end = started + (end - started) * _SHARE_OF_LIST
         for seen in _from_list(unseen, app, list_end):
-            ended += _end_all([(by_id[operation_id], outcome) for operation_id, outcome in seen.items()], app, end)
+            found = [(by_id[operation_id], outcome) for operation_id, outcome in seen.items()]
+            ended += _end_all(found, app, end, faults)
         if time.monotonic() > list_end:
             most_by_id = len(unseen)  # the list had no time for them
     rows = _in_turn([by_id[operation_id] for operation_id in unseen])[:most_by_id]
     for start in range(0, len(rows), _BY_ID_AT_ONCE):
         if time.monotonic() > end:
             break
-        ended += _end_all(_ask_each(rows[start : start + _BY_ID_AT_ONCE], app), app, end)
+        ended += _end_all(_ask_each(rows[start : start + _BY_ID_AT_ONCE], app), app, end, faults)
+    if faults:
+        raise faults[0]  # after all others: the rows of one collection must not keep theirs open
     return ended
 
 
@@ -161,7 +166,7 @@ def _in_turn(rows: list[OperationRow]) -> list[OperationRow]:
 
 
 def _ask_each(rows: list[OperationRow], app: Clients) -> list[tuple[OperationRow, OperationOutcome]]:
-    answers = run_all(lambda row: _guarded(lambda: app.geocatalog.get_operation(row.operation_id)), rows)
+    answers = run_all(lambda row: _guarded(row, lambda: app.geocatalog.get_operation(row.operation_id), app), rows)
     return [
         (row, read_outcome(answer) if answer is not None else OperationOutcome(OperationState.LOST))
         for row, (answered, answer) in zip(rows, answers, strict=True)
@@ -169,41 +174,52 @@ def _ask_each(rows: list[OperationRow], app: Clients) -> list[tuple[OperationRow
     ]
 
 
-def _guarded(call: Callable[[], T]) -> tuple[bool, T | None]:
-    """Keeps the fault of one operation from the others; it is asked for again in the next pass."""
+def _guarded(row: OperationRow, call: Callable[[], T], app: Clients) -> tuple[bool, T | None]:
+    """Keep the fault of one operation from the others; a later pass checks the operation again."""
     try:
         return True, call()
     except Throttled:
         raise
     except (IngestionError, AzureError) as error:
-        log.warning("An operation is looked at again later: %s", getattr(error, "message", type(error).__name__))
+        said = getattr(error, "message", type(error).__name__)
+        log.warning("Could not check operation %s; retrying in the next pass: %s", row.operation_id, said)
+        return False, None
+    except Exception as error:  # a fault of our own in one operation is written to its row and stops no other
+        log.exception("Could not check operation %s; retrying in %s", row.operation_id, _STALLED_POLL)
+        message = f"Checking the operation failed unexpectedly ({type(error).__name__}: {redact(str(error))[:500]})."
+        app.status.note_fault(row, message, app.now() + _STALLED_POLL * app.settings.time_scale)
         return False, None
 
 
-def _end_all(found: Iterable[tuple[OperationRow, OperationOutcome]], app: Clients, end: float) -> int:
+def _end_all(
+    found: Iterable[tuple[OperationRow, OperationOutcome]], app: Clients, end: float, faults: list[Exception]
+) -> int:
+    """Close operations that have ended, and add the faults of collections that could not be closed to `faults`."""
     ended: list[tuple[OperationRow, OperationOutcome]] = []
     for row, outcome in found:
         if outcome.state is OperationState.OPEN:
             _mark_if_stalled(row, app)
         else:
             ended.append((row, outcome))
-    decided = run_all(lambda pair: _guarded(lambda: _ending(pair[0], pair[1], app)), ended)
+    decided = run_all(lambda pair: _guarded(pair[0], lambda: _ending(pair[0], pair[1], app), app), ended)
     endings: dict[str, list[Ending]] = {}
     for _, ending in decided:
         if ending is not None:
             endings.setdefault(ending.operation.collection, []).append(ending)
     closings = run_all(lambda some: _close(some, app, end), endings.values())
-    for fault in (fault for _, fault in closings if fault):
-        raise fault  # after the others: one collection's rows must not keep theirs open
+    faults.extend(fault for _, fault in closings if fault)
     return sum(closed for closed, _ in closings)
 
 
-def _close(endings: list[Ending], app: Clients, end: float) -> tuple[int, AzureError | None]:
+def _close(endings: list[Ending], app: Clients, end: float) -> tuple[int, Exception | None]:
+    collection = endings[0].operation.collection
     try:
         return close(endings, app, end=end), None
     except AzureError as error:
-        collection = endings[0].operation.collection
         log.error("Operations of collection %s were not closed: %s", collection, type(error).__name__)  # noqa: TRY400
+        return 0, error
+    except Exception as error:  # a fault of our own in one collection stops no other; raised after the pass
+        log.exception("Operations of collection %s were not closed", collection)
         return 0, error
 
 

@@ -155,7 +155,8 @@ class OperationRow:
         history: that of the item's row, so that closing it needs no reading.
         stalled: whether it is older than OPERATION_DEADLINE.
         detached: whether a newer version took the item's row over, so that it no longer belongs to this operation.
-        next_poll: when a stalled one is asked for again.
+        next_poll: when a stalled one, or one that could not be checked, is asked for again.
+        error_message: why the app could not check it, where that was a fault of the app's own.
         etag: version of the row in the table.
     """
 
@@ -170,6 +171,7 @@ class OperationRow:
     stalled: bool = False
     detached: bool = False
     next_poll: dt.datetime | None = None
+    error_message: str | None = None
     etag: str = field(default="", compare=False)
 
 

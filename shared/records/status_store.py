@@ -144,6 +144,12 @@ class StatusStore:
         with contextlib.suppress(Conflict):  # closed or taken over meanwhile: no longer ours to mark
             self.transact([_conditional("update", entity, operation.etag)])
 
+    def note_fault(self, operation: OperationRow, message: str, next_poll: dt.datetime) -> None:
+        """Write to an operation's row why the app could not check it, and when it tries again."""
+        entity = to_entity(replace(operation, error_message=message, next_poll=next_poll))
+        with contextlib.suppress(Conflict):  # closed meanwhile: nothing is left to check
+            self.transact([_conditional("update", entity, operation.etag)])
+
     # The collection's own row
 
     def get_collection(self, collection: str) -> Mapping[str, Any]:

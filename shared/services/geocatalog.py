@@ -429,11 +429,18 @@ def _fault(refusal: Refusal, method: str, path: str, response: requests.Response
             f"{said}; give the app's identity the role GeoCatalog Administrator (it takes minutes to act).",
             code=ErrorCode.FORBIDDEN,
         )
+    if refusal.status == HTTPStatus.NOT_FOUND and _is_of_a_collection(path, refusal):
+        return Held(f"{said}{detail} Create the collection; the app then retries.", code=ErrorCode.NO_COLLECTION)
     if refusal.status == HTTPStatus.NOT_FOUND:
-        return Held(f"{said}{detail} Create the collection, then it is tried again.", code=ErrorCode.NO_COLLECTION)
+        return Held(f"{said}{detail} Check GEOCATALOG_URL: no GeoCatalog answers there.", code=ErrorCode.WRONG_ADDRESS)
     if _is_wrong_address(refusal):
         return Held(f"{said}{detail} Check GEOCATALOG_URL and GEOCATALOG_API_VERSION.", code=refusal.code)
     return BadContent(said + detail, code=refusal.code)
+
+
+def _is_of_a_collection(path: str, refusal: Refusal) -> bool:
+    """Tell whether a 404 is GeoCatalog's word on a collection: other servers answer 404 without an error code."""
+    return path.startswith("/stac/collections/") and refusal.code != f"Http{refusal.status}"
 
 
 def _is_wrong_address(refusal: Refusal) -> bool:
@@ -447,7 +454,7 @@ def _retry_after(value: str | None) -> timedelta | None:
         return None
     try:
         return timedelta(seconds=max(0, int(value)))
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         return max(parsedate_to_datetime(value) - utc_now(), timedelta(0))

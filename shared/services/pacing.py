@@ -15,6 +15,8 @@ from shared.timings import Timings
 
 # How long an instance believes what it last read of the shared pause: one read in two seconds instead of one an item.
 _READ_EVERY = timedelta(seconds=2)
+# No pause lasts longer, whatever a Retry-After says: a day is more than any maintenance, and a wrong figure ends.
+_LONGEST_PAUSE = timedelta(days=1)
 # A wait inside a call stays short: longer ones delay the message, not the thread.
 _MAX_WAIT_SECONDS = 5.0
 
@@ -94,14 +96,19 @@ class SharedPause:
             raise Throttled("GeoCatalog asked to wait.", retry_after=remaining)
 
     def pause(self, retry_after: timedelta | None) -> None:
-        """Makes every instance wait: for as long as the service asked, or longer each time until it answers again."""
+        """Make every instance wait.
+
+        Args:
+            retry_after: how long the service asked to wait, kept up to a day; None lets each pause be longer than the
+                one before, up to the longest delay, until the service answers again.
+        """
         now = self._now()
         if self._not_before and self._not_before > now and retry_after is None:
             return  # one of many calls that met the same refusal
         if self._not_before and now - self._not_before > self._timings.longest_delay:
             self._last_length = timedelta(0)  # that long ago is another story
         grown = max(self._timings.first_delay / 3, self._last_length * 2)
-        length = min(retry_after or grown, self._timings.longest_delay)
+        length = min(retry_after, _LONGEST_PAUSE) if retry_after else min(grown, self._timings.longest_delay)
         if self._not_before and now + length <= self._not_before:
             return
         self._last_length = length

@@ -104,6 +104,10 @@ def keep_alive(spec: SourceSpec, app: Clients) -> bool:
         code, message = getattr(error, "code", None), redact(getattr(error, "message", None) or type(error).__name__)
         columns |= {"error_code": str(code or ErrorCode.UNAVAILABLE), "error_message": message}
         log.warning("Ingestion source %s: %s %s", spec.container_url, columns["error_code"], message)
+    except Exception as error:  # one source's fault is written to its own row and keeps no other from its renewal
+        message = f"Renewing the source failed unexpectedly ({type(error).__name__}: {redact(str(error))[:500]})."
+        columns |= {"error_code": ErrorCode.UNEXPECTED.value, "error_message": message}
+        log.exception("Ingestion source %s: renewing it failed unexpectedly", spec.container_url)
     now = app.now()
     is_new = _is_new(columns, row)
     if is_new:

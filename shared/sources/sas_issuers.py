@@ -98,6 +98,12 @@ def _user_delegation(spec: SourceSpec, sas: Sas, app: Clients) -> SasToken:
     if sas.user_delegation is None:
         raise ValueError("the source has no user delegation")
     url, now = spec.url, app.now()
+    if not url.endpoint.startswith("https:"):
+        raise Held(
+            f"The app's identity signs over https only and {spec.container_url} is plain http: add the source by its "
+            "https URL, or with a SAS from a setting.",
+            code=ErrorCode.SETTINGS,
+        )
     start = now - _START_EARLIER
     # To the second, as a SAS says it.
     expiry = min(now + sas.user_delegation.lifetime, start + MAX_DELEGATION).replace(microsecond=0)
@@ -115,7 +121,7 @@ def _user_delegation(spec: SourceSpec, sas: Sas, app: Clients) -> SasToken:
         permission=ContainerSasPermissions(read=True, list=True),
         start=start,
         expiry=expiry,
-        protocol="https" if url.endpoint.startswith("https:") else "https,http",
+        protocol="https",
     )
     return SasToken(token, expiry)
 

@@ -269,6 +269,24 @@ def test_operations_that_no_transaction_takes_together_are_closed_each_by_itself
     assert app.status.open_operations(COLLECTION) == []
 
 
+def test_a_row_that_cannot_be_read_stops_no_other_operation(app: Clients, catalog: Catalog, item_id: str) -> None:
+    catalog.behave(operation_failures=[{"code": "InternalError", "count": 1}])
+    ingest(app, item_id)
+    wait_until_ended(app, item_id)
+    broken = row_of(app, item_id)
+    app.status.update(broken, replace(broken, message=b"not what the app wrote"))
+    ingest(app, f"{item_id}-good")
+    wait_until(lambda: catalog.item(f"{item_id}-good") is not None)
+
+    assert track_operations(app, budget=ONE_PASS) == 1
+    assert row_of(app, f"{item_id}-good").status is ItemStatus.SUCCEEDED
+    (left,) = app.status.open_operations(COLLECTION)
+    assert left.item_id == item_id
+    assert "failed unexpectedly" in str(left.error_message)
+    assert left.next_poll
+    assert left.next_poll > app.now()
+
+
 def test_a_poisoned_message_too_large_to_send_again_is_a_dead_letter(app: Clients) -> None:
     raw = write_json({"href": "https://a.example/x", "drop_assets": ["x" * 50_000]})
 

@@ -216,3 +216,26 @@ def test_what_comes_back_from_the_poison_queue_does_not_become_the_newest(app: C
 
     assert [result["outcome"] for result in results(app, "poisoned")] == ["superseded"]
     assert app.status.get(COLLECTION, "poisoned") == submitted
+
+
+def test_the_pause_lasts_as_long_as_the_service_asked(pausing: Clients, catalog: Catalog, clock: Clock) -> None:
+    hour = 3600
+    refusal = {"method": "POST", "kind": "status", "status": 429, "retry_after": hour, "count": 1}
+    catalog.behave(faults=[refusal])
+    ingest_message(encoded(item("patient", collection=COLLECTION)), pausing.now(), pausing)
+    assert timedelta(minutes=59) < pausing.pause.remaining() <= timedelta(hours=1)
+    clock.advance(timedelta(minutes=59))
+    assert timedelta(0) < pausing.pause.remaining() <= timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("prefix", ["/wrong", ""])
+def test_a_404_asks_for_the_collection_only_where_geocatalog_said_it(
+    azurite: Azurite, catalog: Catalog, app: Clients, prefix: str
+) -> None:
+    lost = make_quick_app(azurite, catalog.url + prefix)
+    ingest_message(encoded(item(f"lost{len(prefix)}", collection="nowhere-yet")), app.now(), lost)
+    row = app.status.get("nowhere-yet", f"lost{len(prefix)}")
+    assert row
+    assert row.status is ItemStatus.HELD
+    assert row.error_code == (ErrorCode.WRONG_ADDRESS if prefix else ErrorCode.NO_COLLECTION)
+    assert ("Check GEOCATALOG_URL" if prefix else "Create the collection") in str(row.error_message)

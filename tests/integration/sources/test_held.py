@@ -3,8 +3,9 @@
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -14,6 +15,7 @@ from shared.operations.tracking import track_operations
 from shared.records.status_rows import ItemRow, ItemStatus
 from shared.services.operation_states import OperationOutcome, OperationState
 from shared.sources.renewal import renew_sources
+from shared.sources.specs import parse_source
 from tests.data.documents import collection, item
 from tests.properties.apps import clear_queues, message_count
 
@@ -127,3 +129,30 @@ def test_where_no_container_is_named_the_words_stay(world: World) -> None:
     row = ItemRow(COLLECTION, "i", ItemStatus.SUBMITTED, "items", world.clock.now())
     found = OperationOutcome(OperationState.FAILED, CODE, "No.")
     assert explain_access(found, row, world.app) == found
+
+
+class BrokenCredential:
+    """An identity whose library ends with a fault that nothing here knows."""
+
+    def get_token(self, *_scopes: str, **_options: Any) -> NoReturn:
+        raise RuntimeError("no such thing: https://login.example/?sig=SECRET")
+
+
+def test_faulty_sources_are_named_and_keep_neither_the_others_nor_held_items_waiting(world: World, held: str) -> None:
+    track_operations(world.app)
+    plain_http = f"{world.container_url.rpartition('/')[0]}/nocontainer"
+    own_identity = {"user_delegation": {}}
+    entries = [
+        {"container_url": plain_http, "sas": own_identity},
+        {"container_url": "https://127.0.0.1:9/ours/cogs", "sas": own_identity},
+        world.entry,
+    ]
+    app = replace(world.new_app(entries), credential=BrokenCredential())
+
+    assert renew_sources(app) == 1
+    assert row_of(world, held).status is ItemStatus.WAITING
+    http, unknown, _ = (parse_source(entry) for entry in entries)
+    assert "signs over https only" in world.fault(http)
+    assert "failed unexpectedly (RuntimeError: no such thing" in world.fault(unknown)
+    assert "SECRET" not in world.fault(unknown)
+    assert world.fault() == ""

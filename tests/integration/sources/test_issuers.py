@@ -172,3 +172,10 @@ def test_no_subscription_key_is_sent_where_there_is_none(world: World, recorders
     )
     renew_sources(app)
     assert ["Ocp-Apim-Subscription-Key" in seen for seen in recorders[0].seen] == [False]
+
+
+def test_a_404_of_a_wrong_address_does_not_ask_for_a_collection(world: World) -> None:
+    world.disturb_catalog({"method": "POST", "path": "/inma/ingestion-sources", "kind": "status", "status": 404})
+    renew_sources(world.app)
+    assert world.fault().endswith("Check GEOCATALOG_URL: no GeoCatalog answers there.")
+    assert world.row()["error_code"] == "WrongAddress"
