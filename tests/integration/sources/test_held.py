@@ -141,7 +141,7 @@ class BrokenCredential:
 def test_faulty_sources_are_named_and_keep_neither_the_others_nor_held_items_waiting(world: World, held: str) -> None:
     track_operations(world.app)
     plain_http = f"{world.container_url.rpartition('/')[0]}/nocontainer"
-    own_identity = {"user_delegation": {}}
+    own_identity: dict[str, Any] = {"user_delegation": {}}
     entries = [
         {"container_url": plain_http, "sas": own_identity},
         {"container_url": "https://127.0.0.1:9/ours/cogs", "sas": own_identity},
