@@ -10,15 +10,16 @@ from typing import Any
 import typer
 
 from cli.catalog.downloading import Asset, Fetched, assets_of, download
-from cli.catalog.search import CatalogQuery, search_catalog
+from cli.catalog.search import search_catalog
 from cli.connection import connect
 from cli.output.faults import CommandError, ExitCode, usage_error
 from cli.output.printing import Bar, note, print_table, say, write_json
 from cli.recover.deleting import delete_collection, delete_items
+from cli.send.search_query import Query
 from shared.clients import Clients
 
 
-def run_search(query: CatalogQuery, *, limit: int, sign: bool, as_json: bool) -> None:
+def run_search(query: Query, *, limit: int, sign: bool, as_json: bool) -> None:
     """Prints the items that GeoCatalog finds.
 
     Raises:
@@ -46,7 +47,7 @@ def _datetime(item: dict[str, Any]) -> str:
     return str(properties.get("datetime") or properties.get("start_datetime") or "")
 
 
-def run_download(query: CatalogQuery, wanted: set[str], folder: Path, *, limit: int, as_json: bool) -> None:
+def run_download(query: Query, wanted: set[str], folder: Path, *, limit: int, as_json: bool) -> None:
     """Downloads assets, and ends with the exit code.
 
     Raises:
@@ -104,7 +105,7 @@ def _file_fields(one: Fetched) -> dict[str, Any]:
 
 
 def run_delete(
-    collection: str, item_ids: list[str], *, all_items: bool, query: CatalogQuery, yes: bool, waits: bool,
+    collection: str, item_ids: list[str], *, all_items: bool, query: Query, yes: bool, waits: bool,
     seconds: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Deletes items, saying how many first, and ends with the exit code.
@@ -151,7 +152,7 @@ def run_delete(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _found_ids(query: CatalogQuery, app: Clients) -> Iterable[str]:
+def _found_ids(query: Query, app: Clients) -> Iterable[str]:
     return (str(item["id"]) for item in search_catalog(query, app.geocatalog))
 
 

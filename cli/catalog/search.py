@@ -1,55 +1,18 @@
 """Searches the GeoCatalog page by page."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from cli.datetimes import search_datetime
-from cli.send.stac_api import parse_bbox, parse_filter
+from cli.send.search_query import Query
 from shared.services.geocatalog import GeoCatalog
 
 # Items of one page; the service takes up to 1,000 (azure-planetarycomputer 1.0.0, StacSearchParameters.limit).
 _PAGE = 250
 
 
-@dataclass(frozen=True)
-class CatalogQuery:
-    """What to search the GeoCatalog for.
-
-    Attributes:
-        collections: ids of collections.
-        ids: ids of items.
-        bbox: west, south, east, north in degrees, as text with commas.
-        datetime: a moment or a range, RFC 3339.
-        filter: CQL2 as text or JSON.
-    """
-
-    collections: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
-    bbox: str | None = None
-    datetime: str | None = None
-    filter: str | None = None
-
-    def body(self) -> dict[str, Any]:
-        """Returns the body of the search.
-
-        Raises:
-            CommandError: bbox, datetime or filter are malformed.
-        """
-        selected = {name.replace("_", "-"): value for name, value in parse_filter(self.filter).items()}
-        body = {
-            "collections": list(self.collections),
-            "ids": list(self.ids),
-            "bbox": parse_bbox(self.bbox),
-            "datetime": search_datetime(self.datetime),
-            **selected,
-        }
-        return {name: value for name, value in body.items() if value}
-
-
 def search_catalog(
-    query: CatalogQuery, geocatalog: GeoCatalog, *, limit: int | None = None, sign: bool = False
+    query: Query, geocatalog: GeoCatalog, *, limit: int | None = None, sign: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Yields the items that GeoCatalog finds.
 

@@ -43,9 +43,9 @@ def search(
     Example: geocatalog search --collections mine --bbox -22.46,63.83,-22.39,63.89 --datetime 2024-02-04/..
     """
     from cli.catalog.commands import run_search  # noqa: PLC0415 - slow to import
-    from cli.catalog.search import CatalogQuery  # noqa: PLC0415
+    from cli.send.search_query import Query  # noqa: PLC0415
 
-    query = CatalogQuery(tuple(listed(collections)), tuple(listed(ids)), bbox, datetime, filter_)
+    query = Query(tuple(listed(collections)), tuple(listed(ids)), bbox, datetime, filter_)
     run_search(query, limit=limit, sign=sign, as_json=as_json)
 
 
@@ -70,9 +70,9 @@ def download(
     Example: geocatalog download mine S2A_MSIL2A_20240204T130331 --assets B09 --to scenes
     """
     from cli.catalog.commands import run_download  # noqa: PLC0415 - slow to import
-    from cli.catalog.search import CatalogQuery  # noqa: PLC0415
+    from cli.send.search_query import Query  # noqa: PLC0415
 
-    query = CatalogQuery((collection,), tuple(items or ()), bbox, datetime, filter_)
+    query = Query((collection,), tuple(items or ()), bbox, datetime, filter_)
     run_download(query, set(listed(assets)), to, limit=limit, as_json=as_json)
 
 
@@ -125,9 +125,9 @@ def delete(
             f"collection with --confirm {collection}."
         )
     from cli.catalog.commands import run_delete  # noqa: PLC0415 - slow to import
-    from cli.catalog.search import CatalogQuery  # noqa: PLC0415
+    from cli.send.search_query import Query  # noqa: PLC0415
 
-    query = CatalogQuery((collection,), (), bbox, datetime, filter_)
+    query = Query((collection,), (), bbox, datetime, filter_)
     run_delete(
         collection, ids, all_items=all_items, query=query, yes=yes, waits=not no_wait, seconds=timeout, as_json=as_json
     )

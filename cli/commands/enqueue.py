@@ -49,6 +49,9 @@ def enqueue(
     by_reference: Annotated[
         bool, typer.Option("--by-reference", help="Send URLs as they are, for the app to read.")
     ] = False,
+    definition: Annotated[
+        bool, typer.Option("--definition", help="Replace the definition of a collection that exists.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Send nothing at all if one item is bad.")] = False,
     skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave bad items out without failing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, send nothing.")] = False,
@@ -58,8 +61,8 @@ def enqueue(
     """Send STAC items to be ingested.
 
     Takes Items, ItemCollections, newline-delimited Items and static catalogs. STAC Collections among the files are
-    sent first. Every item is checked before it is sent. Running the same command again is harmless: what is ingested
-    in the same content already stays as it is.
+    sent first, unless they exist. Every item is checked before it is sent. Running the same command again is harmless:
+    what is ingested in the same content already stays as it is.
 
     Example: geocatalog enqueue scenes/ --collection mine
 
@@ -68,7 +71,7 @@ def enqueue(
     """
     from cli.send.command import EnqueueArguments, run  # noqa: PLC0415 - slow to import
     from cli.send.enqueue import Wish  # noqa: PLC0415
-    from cli.send.stac_api import Query  # noqa: PLC0415
+    from cli.send.search_query import Query  # noqa: PLC0415
 
     marks = {"correlation_id": correlation_id} if correlation_id else {}
     wish = Wish(
@@ -81,8 +84,9 @@ def enqueue(
         strict=strict,
         skip_invalid=skip_invalid,
         dry_run=dry_run,
+        definition=definition,
         width=workers,
         **marks,
     )
-    query = Query(tuple(listed(collections)), tuple(listed(ids)), bbox, datetime, filter_, max_items)
-    run(EnqueueArguments(inputs or [], search, query, as_json=as_json), wish)
+    query = Query(tuple(listed(collections)), tuple(listed(ids)), bbox, datetime, filter_)
+    run(EnqueueArguments(inputs or [], search, query, max_items, as_json=as_json), wish)

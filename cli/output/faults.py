@@ -120,16 +120,6 @@ def _of_requests(error: BaseException) -> str:
     )
 
 
-def _of_stac_client(error: BaseException) -> str:
-    from shared.basics.redact import redact  # noqa: PLC0415
-
-    if "Max retries exceeded" in str(error):
-        return "The STAC API did not answer; check the URL given with --search, and the network."
-    text = redact(str(error)).strip().splitlines()
-    detail = (text or [type(error).__name__])[0][:300]
-    return f"The STAC API did not do the search: {detail}; check --search and its filters."
-
-
 def _of_file(error: OSError) -> str:
     where = f" {Path(error.filename)}" if isinstance(error.filename, str) else ""
     return f"{error.strerror or type(error).__name__}:{where}." if where else f"{error}."
@@ -138,6 +128,5 @@ def _of_file(error: OSError) -> str:
 _BY_MODULE: dict[str, Callable[[Any], str | None]] = {
     "shared": _of_the_app,
     "azure": _of_azure,
-    "pystac_client": _of_stac_client,
     "requests": _of_requests,
 }

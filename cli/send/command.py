@@ -13,9 +13,10 @@ from cli.send.documents import Unreadable
 from cli.send.enqueue import Listener, Report, Wish, enqueue
 from cli.send.inputs import find_inputs
 from cli.send.known_collections import is_known
-from cli.send.stac_api import Query, StacSearch
+from cli.send.search_query import Query
 
 if TYPE_CHECKING:
+    from cli.send.stac_api import StacSearch
     from shared.clients import Clients
 
 # A person reads some reasons on the terminal; --json has a thousand.
@@ -30,12 +31,14 @@ class EnqueueArguments:
         names: files, folders, URLs, `-`.
         search: landing page of a STAC API.
         query: what to search there.
+        max_items: the most items to take from the search.
         as_json: whether to report in JSON.
     """
 
     names: list[str]
     search: str | None
     query: Query
+    max_items: int | None
     as_json: bool
 
 
@@ -50,7 +53,7 @@ def run(arguments: EnqueueArguments, wish: Wish) -> None:
     _check(arguments, wish)
     inputs, passed_over = find_inputs(arguments.names)
     app = None if wish.dry_run else _connect()
-    search = StacSearch(arguments.search, arguments.query) if arguments.search else None
+    search = _search(arguments)
     with Bar("Enqueueing", unit="sent") as bar:
         tell = Listener(total=bar.total, advanced=bar.advance, sent=bar.counted)
         report = enqueue(inputs, search, wish, app, tell)
@@ -65,8 +68,16 @@ def run(arguments: EnqueueArguments, wish: Wish) -> None:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if report.fault is not None:
         raise report.fault
-    if report.refused_count or not (report.sent or report.references or report.collections):
+    if report.refused_count or report.is_short or not (report.sent or report.references or report.collections):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _search(arguments: EnqueueArguments) -> "StacSearch | None":
+    if not arguments.search:
+        return None
+    from cli.send.stac_api import StacSearch  # noqa: PLC0415 - only a search needs a web client
+
+    return StacSearch(arguments.search, arguments.query, arguments.max_items)
 
 
 def _connect() -> "Clients":
@@ -80,7 +91,7 @@ def _check(arguments: EnqueueArguments, wish: Wish) -> None:
         raise usage_error(
             "There is nothing to enqueue: name files, folders or URLs, - for standard input, or --search."
         )
-    if arguments.query != Query() and not arguments.search:
+    if (arguments.query != Query() or arguments.max_items) and not arguments.search:
         raise usage_error("--collections, --ids, --bbox, --datetime, --filter and --max-items belong to --search URL.")
     if wish.strict and wish.skip_invalid:
         raise usage_error("--strict and --skip-invalid exclude each other; give one of them.")
@@ -113,7 +124,8 @@ def _tell(report: Report, wish: Wish, *, as_json: bool) -> None:
     _tell_reasons("Refused", report.refused, report.refused_count)
     verb = "Would send" if wish.dry_run else "Sent"
     for collection in report.collections:
-        say(f"{verb} the definition of collection {collection}.")
+        condition = ", unless it exists" if wish.dry_run and not wish.definition else ""
+        say(f"{verb} the definition of collection {collection}{condition}.")
     parts = [f"{count:,} items to {collection}" for collection, count in sorted(report.sent.items())]
     if report.references:
         parts.append(f"{report.references:,} URLs for the app to read")
@@ -157,5 +169,5 @@ def _as_json(report: Report, wish: Wish) -> dict[str, Any]:
         "correlation_id": wish.correlation_id,
         "dry_run": wish.dry_run,
         "interrupted": report.interrupted,
-        "complete": not (report.interrupted or report.fault),
+        "complete": not (report.interrupted or report.fault or report.is_short),
     }

@@ -102,7 +102,7 @@ def _of_lines(lines: Iterable[tuple[int, bytes]], origin: str) -> Iterator[Read]
         where = f"{origin}:{number}"
         value = _parsed(line)
         if isinstance(value, dict):
-            yield Document(where, _kind_of(value), value, len(line))
+            yield Document(where, kind_of(value), value, len(line))
         else:
             yield Unreadable(where, "The line is not a JSON object.", len(line))
 
@@ -148,17 +148,18 @@ def _of_value(value: object, origin: str, size: int) -> Iterator[Read]:
         for number, entry in enumerate(value, 1):
             where, share = f"{origin}#{number}", size // len(value)
             if isinstance(entry, dict):
-                yield Document(where, _kind_of(entry), entry, share, is_paged=is_paged)
+                yield Document(where, kind_of(entry), entry, share, is_paged=is_paged)
             else:
                 yield Unreadable(where, "The entry is not a JSON object.", share)
         return
     if isinstance(value, dict):
-        yield Document(origin, _kind_of(value), value, size, is_alone=True)
+        yield Document(origin, kind_of(value), value, size, is_alone=True)
         return
     yield Unreadable(origin, "It is JSON, but not an object.", size)
 
 
-def _kind_of(body: dict[str, Any]) -> Kind:
+def kind_of(body: dict[str, Any]) -> Kind:
+    """Return what a JSON object is, by its `type`."""
     kind = body.get("type")
     return Kind(kind) if isinstance(kind, str) and kind in set(Kind) else Kind.OTHER
 

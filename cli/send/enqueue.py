@@ -15,9 +15,8 @@ from cli.collections.sending import checked_message, send_configuration
 from cli.output.faults import CommandError, ExitCode, usage_error
 from cli.send.documents import Document, Kind, Read, Unreadable, has_item_links
 from cli.send.inputs import Input, read_input
-from cli.send.known_collections import is_known
+from cli.send.known_collections import exists, is_known
 from cli.send.sender import ParallelSender
-from cli.send.stac_api import StacSearch
 from shared.basics.errors import IngestionError
 from shared.basics.json_codec import read_json, write_json
 from shared.messages.models import ItemMessage, dump_message, parse_message
@@ -26,6 +25,7 @@ from shared.stac.ids import check_collection_id, check_item_id
 from shared.stac.items import prepare_item
 
 if TYPE_CHECKING:  # a dry run does without the clients, which are slow to import
+    from cli.send.stac_api import StacSearch
     from shared.clients import Clients
 
 # Links that only hold a static catalog together.
@@ -54,6 +54,7 @@ class Wish:
         strict: whether to send nothing at all if one item is bad.
         skip_invalid: whether a bad item is left out without being a failure.
         dry_run: whether to send nothing.
+        definition: whether to replace the definition of a collection that exists.
         width: how many messages are sent at once.
     """
 
@@ -67,6 +68,7 @@ class Wish:
     strict: bool = False
     skip_invalid: bool = False
     dry_run: bool = False
+    definition: bool = False
     width: int = 16
 
 
@@ -84,6 +86,7 @@ class Report:
         refused_count: how many cannot be ingested.
         retargeted: items that go to the collection beside them, by the collection that they name and that one.
         warnings: what a person should know.
+        is_short: whether a search brought fewer items than its API said there are.
         interrupted: whether it was stopped in the middle.
         fault: what ended it in the middle.
     """
@@ -97,6 +100,7 @@ class Report:
     refused_count: int = 0
     retargeted: Counter[tuple[str, str]] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
+    is_short: bool = False
     interrupted: bool = False
     fault: Exception | None = None
 
@@ -129,7 +133,7 @@ class Listener:
 
 
 def enqueue(
-    inputs: list[Input], search: StacSearch | None, wish: Wish, app: "Clients | None", tell: Listener
+    inputs: list[Input], search: "StacSearch | None", wish: Wish, app: "Clients | None", tell: Listener
 ) -> Report:
     """Enqueues what the inputs hold and the search finds.
 
@@ -163,14 +167,14 @@ class _Run:
         self._known: dict[str, bool] = {}
         self._pc_url = app.settings.planetary_computer_url if app else DEFAULT_PLANETARY_COMPUTER_URL
 
-    def run(self, inputs: list[Input], search: StacSearch | None) -> Report:
+    def run(self, inputs: list[Input], search: "StacSearch | None") -> Report:
         try:
             self._definitions = self._find_collections(inputs)
             if not self._wish.strict:
                 self._send_collections()
             self._tell.total(_total(inputs, search))
             documents = itertools.chain.from_iterable(self._documents(source) for source in inputs)
-            found = _of_search(search) if search else iter(())
+            found = self._found(search) if search else iter(())
             messages = self._messages(itertools.chain(documents, found))
             self._send(self._staged(messages) if self._wish.strict else messages)
         except KeyboardInterrupt:
@@ -203,10 +207,29 @@ class _Run:
 
     def _send_collections(self) -> None:
         for collection, message in self._definitions.items():
+            if not self._may_define(collection):
+                continue
             if self._app and not self._wish.dry_run:
                 fields = {**message, "collection": collection, "correlation_id": self._wish.correlation_id}
                 send_configuration(fields, self._app)
             self._report.collections.append(collection)
+
+    def _may_define(self, collection: str) -> bool:
+        """Tell whether a definition is sent: not over that of a collection that exists, unless it was asked for."""
+        if self._wish.definition or self._wish.dry_run:
+            return True
+        is_there = exists(collection, self._app)
+        if is_there:
+            self._report.warnings.append(
+                f"Collection {collection} exists, so its definition stays as it is; --definition replaces it."
+            )
+        elif is_there is None and self._wish.collection:
+            self._report.warnings.append(
+                f"Whether collection {collection} exists cannot be told from here, so its definition is not sent; "
+                "--definition sends it, and replaces the one that may be there."
+            )
+            return False
+        return not is_there
 
     def _configurations(self, inputs: list[Input]) -> Iterator[dict[str, Any]]:
         for source in inputs:
@@ -280,6 +303,11 @@ class _Run:
                 yield replace(read, folder=Path(source.name).parent)
             else:
                 yield read
+
+    def _found(self, search: "StacSearch") -> Iterator[Read]:
+        yield from search.read()
+        self._report.warnings += search.notes
+        self._report.is_short = search.is_short
 
     def _linked_items(self, read: Document, source: Input) -> Iterator[Read]:
         """Yields the items that a catalog or collection leads to; the definition itself was found before."""
@@ -407,17 +435,12 @@ def _common_fields(wish: Wish) -> dict[str, Any]:
     return checked
 
 
-def _total(inputs: list[Input], search: StacSearch | None) -> int | None:
+def _total(inputs: list[Input], search: "StacSearch | None") -> int | None:
     if search:
         return search.count() if not inputs else None
     if any(source.size is None for source in inputs):
         return None
     return sum(source.size or 0 for source in inputs)
-
-
-def _of_search(search: StacSearch) -> Iterator[Read]:
-    for item in search.items():
-        yield Document(str(item.get("id")), Kind.ITEM, item, 1)
 
 
 def _unstaged(stage: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:

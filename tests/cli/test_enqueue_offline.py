@@ -269,52 +269,6 @@ def test_a_page_of_a_stac_api_is_told_from_a_whole_collection(served: tuple[Path
     assert "--search" in warning
 
 
-CONFORMS_TO = [
-    "https://api.stacspec.org/v1.0.0/core",
-    "https://api.stacspec.org/v1.0.0/item-search",
-    "https://api.stacspec.org/v1.0.0/item-search#filter",
-]
-
-
-@pytest.fixture
-def stac_api() -> Iterator[str]:
-    """The URL of a STAC API that takes filters in JSON only when they are posted, as stac-fastapi does."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            url = f"http://{self.headers['Host']}"
-            search = {"rel": "search", "href": f"{url}/search", "type": "application/geo+json", "method": "POST"}
-            links = [{"rel": "root", "href": url}, {"rel": "self", "href": url}, search]
-            landing = {"type": "Catalog", "stac_version": "1.0.0", "id": "api", "description": "d", "links": links}
-            self.answer(200, landing | {"conformsTo": CONFORMS_TO})
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if body["filter-lang"] != "cql2-json" or body["filter"]["args"] != [{"property": "cloudy"}, 10]:
-                self.answer(400, {"detail": "The filter is no CQL2 JSON."})
-            else:
-                self.answer(200, {"type": "FeatureCollection", "features": [A], "links": []})
-
-        def answer(self, status: int, body: dict[str, Any]) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(json.dumps(body).encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with serving(Handler) as url:
-        yield url
-
-
-@pytest.mark.parametrize(
-    "text", ["cloudy < 10", '{"op": "<", "args": [{"property": "cloudy"}, 10]}'], ids=["text", "JSON"]
-)
-def test_a_filter_is_posted_as_json(stac_api: str, text: str) -> None:
-    assert dry_run("--search", stac_api, "--filter", text)["sent"] == 1
-
-
 NOTHING = {"": "empty", "<html>": "not JSON", "[]": "no items", "7": "not an object", '{"a": 1}': "not a STAC Item"}
 
 

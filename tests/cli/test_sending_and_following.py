@@ -59,7 +59,7 @@ def test_a_search_is_ingested_followed_and_shown(cli: Cli, scenes: dict[str, obj
     assert len(cli.json("show", collection, ids[0])["history"]) == 3, "the same content was ingested again"
 
 
-def test_a_folder_brings_its_collection_first(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_brings_its_collection_first(cli: Cli, stack: RunningStack, tmp_path: Path) -> None:
     (tmp_path / "collection.json").write_text(json.dumps(small_collection("from-folder")))
     (tmp_path / "items.ndjson").write_text(lines(*(bare_item("from-folder", f"i{n}") for n in range(40))))
     report = cli.json("enqueue", str(tmp_path))
@@ -67,6 +67,19 @@ def test_a_folder_brings_its_collection_first(cli: Cli, tmp_path: Path) -> None:
     seen = [json.loads(line) for line in cli.ok("watch", "--json", "-c", "from-folder", "--until", "90s").splitlines()]
     assert seen[-1]["items"]["Succeeded"] == 40
     assert seen[-1]["queued"] <= seen[-1]["stale"]  # of an item that overtook its collection
+
+    # What exists by then is not replaced by what another catalog says, unless it is asked for.
+    other = small_collection("elsewhere") | {"description": "What another catalog says."}
+    (tmp_path / "collection.json").write_text(json.dumps(other))
+    again = ("enqueue", str(tmp_path), "--collection", "from-folder")
+    report = cli.json(*again)
+    assert (report["sent"], report["collections"]) == (40, [])
+    assert "Collection from-folder exists, so its definition stays as it is" in report["warnings"][0]
+    assert cli.json(*again, "--definition")["collections"] == ["from-folder"]
+    changed = {"collection": "from-folder", "outcome": "applied"}
+    wait_for(lambda: [result for result in stack.results(**changed) if result["id"] is None][1:], "the replacement")
+    definition = stack.clients.geocatalog.get_collection("from-folder") or {}
+    assert definition["description"] == "What another catalog says."
 
 
 def test_items_of_a_collection_that_is_nowhere_go_to_the_one_beside_them(cli: Cli, tmp_path: Path) -> None:

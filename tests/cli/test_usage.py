@@ -144,11 +144,11 @@ def test_completion_of_commands() -> None:
 STARTS = {
     "--help": {"azure", "requests", "pydantic", "pystac", "jsonschema_rs", "shared"},
     "explain EmptyAsset": {"azure", "requests", "rich", "pystac", "jsonschema_rs", "shared.messages.models"},
-    "enqueue - --dry-run": {"azure", "requests", "rich", "pystac", "pystac_client", "yaml"},
-    "enqueue": {"azure", "requests", "rich", "pystac", "pystac_client"},
-    "status": {"azure.identity", "pystac", "pystac_client", "rich", "yaml", "cql2", "jsonschema"},
-    "watch": {"azure.identity", "pystac", "pystac_client", "rich", "yaml", "cql2", "jsonschema"},
-    "search": {"azure.identity", "pystac", "pystac_client", "rich", "yaml", "cql2", "jsonschema"},
+    "enqueue - --dry-run": {"azure", "requests", "rich", "pystac", "yaml"},
+    "enqueue": {"azure", "requests", "rich", "pystac"},
+    "status": {"azure.identity", "pystac", "rich", "yaml", "cql2", "jsonschema"},
+    "watch": {"azure.identity", "pystac", "rich", "yaml", "cql2", "jsonschema"},
+    "search": {"azure.identity", "pystac", "rich", "yaml", "cql2", "jsonschema"},
 }
 
 
