@@ -22,11 +22,29 @@ param existingGeocatalogResourceGroup string = ''
 @description('Subscription of the existing GeoCatalog; empty: this one.')
 param existingGeocatalogSubscriptionId string = ''
 
-@description('Object ids, by comma, of those who may send items.')
+@description('Whether a new GeoCatalog gets a lock that refuses its deletion; `azd down` fails until the lock is removed.')
+param geocatalogDeleteLock bool = false
+
+@description('Object ids, separated by commas, of those who may send items.')
 param producerPrincipalIds string = ''
 
-@description('Object ids, by comma, of those who look after the ingestion.')
+@description('Object ids, separated by commas, of those who operate the ingestion.')
 param operatorPrincipalIds string = ''
+
+@description('Object id of whoever deploys; a person becomes an operator, a pipeline does not.')
+param deployerPrincipalId string = ''
+
+@description('User or ServicePrincipal; azd says which of the two deploys.')
+param deployerPrincipalType string = ''
+
+@description('Whether the app runs in a virtual network, with private endpoints for both storage accounts, which are closed to others.')
+param vnetEnabled bool = false
+
+@description('Address range of the virtual network; its first two /24 ranges become subnets.')
+param vnetAddressPrefix string = '10.0.0.0/16'
+
+@description('Public addresses or ranges, separated by commas, that may reach the ingestion storage although the virtual network closes it.')
+param allowedIpRanges string = ''
 
 @description('Who is told of alerts; empty: alerts only show in the portal.')
 param alertEmail string = ''
@@ -99,15 +117,32 @@ param resultsQueue string = 'results'
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
+
+// Names are known before anything is deployed, so that a preview can look into every module.
+var hostAccountName = 'sthost${token}'
+var deploymentContainerName = 'app-package'
+var ingestAccountName = 'stingest${token}'
+var workspaceName = 'log-${token}'
+var applicationInsightsName = 'appi-${token}'
+var topicName = 'evgt-${token}'
+
 var isNewGeocatalog = empty(existingGeocatalogName)
+var geocatalogName = isNewGeocatalog ? 'gc-${token}' : existingGeocatalogName
 var hereSubscriptionId = subscription().subscriptionId
 var geocatalogSubscriptionId = empty(existingGeocatalogSubscriptionId) ? hereSubscriptionId : existingGeocatalogSubscriptionId
-var geocatalogResourceGroup = isNewGeocatalog ? group.name : existingGeocatalogResourceGroup
-var newGeocatalogName = 'gc-${token}'
+var geocatalogResourceGroup = isNewGeocatalog
+  ? group.name
+  : empty(existingGeocatalogResourceGroup)
+      ? fail('EXISTING_GEOCATALOG_NAME is set but EXISTING_GEOCATALOG_RESOURCE_GROUP is not; set it to the resource group of that GeoCatalog')
+      : existingGeocatalogResourceGroup
 
-// Each id once: an operator may do all that a producer may, and the same assignment twice is an error.
-var producers = union([], empty(producerPrincipalIds) ? [] : split(replace(producerPrincipalIds, ' ', ''), ','))
-var operators = union([], empty(operatorPrincipalIds) ? [] : split(replace(operatorPrincipalIds, ' ', ''), ','))
+// Each id once, whatever its letter case: the same assignment twice is an error, and an operator may do all that a producer may.
+var deployers = deployerPrincipalType == 'User' ? [deployerPrincipalId] : []
+var operators = idsIn(concat(split(operatorPrincipalIds, ','), deployers))
+var producers = filter(idsIn(split(producerPrincipalIds, ',')), id => !contains(operators, id))
+
+@description('The distinct ids of a list; blanks around them and empty entries do not count.')
+func idsIn(entries string[]) string[] => union([], filter(map(entries, entry => toLower(trim(entry))), id => !empty(id)))
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
@@ -131,7 +166,8 @@ module monitoring 'modules/monitoring.bicep' = {
   params: {
     location: location
     tags: tags
-    token: token
+    workspaceName: workspaceName
+    applicationInsightsName: applicationInsightsName
     retentionDays: logRetentionDays
   }
 }
@@ -142,7 +178,9 @@ module hostStorage 'modules/host-storage.bicep' = {
   params: {
     location: location
     tags: tags
-    accountName: 'sthost${token}'
+    accountName: hostAccountName
+    deploymentContainerName: deploymentContainerName
+    isPrivate: vnetEnabled
   }
 }
 
@@ -152,9 +190,26 @@ module ingestStorage 'modules/ingest-storage.bicep' = {
   params: {
     location: location
     tags: tags
-    accountName: 'stingest${token}'
+    accountName: ingestAccountName
+    isPrivate: vnetEnabled
+    allowedIpRanges: idsIn(split(allowedIpRanges, ','))
     payloadRetentionDays: payloadRetentionDays
     workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module network 'modules/network.bicep' = if (vnetEnabled) {
+  name: 'network'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    addressPrefix: vnetAddressPrefix
+    accounts: [
+      { name: hostAccountName, id: hostStorage.outputs.accountId, services: ['blob', 'table'] }
+      { name: ingestAccountName, id: ingestStorage.outputs.accountId, services: ['blob', 'queue', 'table'] }
+    ]
   }
 }
 
@@ -164,7 +219,7 @@ module eventTopic 'modules/event-topic.bicep' = {
   params: {
     location: location
     tags: tags
-    topicName: 'evgt-${token}'
+    topicName: topicName
     storageAccountId: ingestStorage.outputs.accountId
     workspaceId: monitoring.outputs.workspaceId
   }
@@ -176,8 +231,10 @@ module newGeocatalog 'modules/geocatalog.bicep' = if (isNewGeocatalog) {
   params: {
     location: empty(geocatalogLocation) ? location : geocatalogLocation
     tags: tags
-    geocatalogName: newGeocatalogName
+    geocatalogName: geocatalogName
     ingestionIdentityId: identities.outputs.ingestionId
+    isLocked: geocatalogDeleteLock
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
@@ -185,7 +242,7 @@ module existingGeocatalog 'modules/geocatalog-existing.bicep' = if (!isNewGeocat
   name: 'geocatalog-existing-${token}'
   scope: resourceGroup(geocatalogSubscriptionId, geocatalogResourceGroup)
   params: {
-    geocatalogName: existingGeocatalogName
+    geocatalogName: geocatalogName
   }
 }
 
@@ -193,27 +250,28 @@ module roles 'modules/roles.bicep' = {
   name: 'roles'
   scope: group
   params: {
-    hostAccountName: hostStorage.outputs.accountName
-    ingestAccountName: ingestStorage.outputs.accountName
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
-    workspaceName: monitoring.outputs.workspaceName
-    geocatalogName: isNewGeocatalog ? newGeocatalog!.outputs.name : existingGeocatalog!.outputs.name
+    hostAccountName: hostAccountName
+    ingestAccountName: ingestAccountName
+    applicationInsightsName: applicationInsightsName
+    workspaceName: workspaceName
+    geocatalogName: geocatalogName
     geocatalogSubscriptionId: geocatalogSubscriptionId
     geocatalogResourceGroup: geocatalogResourceGroup
     principalIds: {
       app: [identities.outputs.appPrincipalId]
       eventTopic: [eventTopic.outputs.principalId]
-      producers: filter(producers, principalId => !contains(operators, principalId))
+      producers: producers
       operators: operators
     }
   }
+  dependsOn: [hostStorage, newGeocatalog]
 }
 
 module eventSubscription 'modules/event-subscription.bicep' = {
   name: 'event-subscription'
   scope: group
   params: {
-    topicName: eventTopic.outputs.name
+    topicName: topicName
     ingestAccountId: ingestStorage.outputs.accountId
   }
   dependsOn: [roles]
@@ -227,12 +285,14 @@ module functionApp 'modules/function-app.bicep' = {
     tags: tags
     planName: 'plan-${token}'
     appName: 'func-${token}'
-    hostAccountName: hostStorage.outputs.accountName
-    deploymentContainerName: hostStorage.outputs.deploymentContainerName
-    ingestAccountName: ingestStorage.outputs.accountName
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    hostAccountName: hostAccountName
+    deploymentContainerName: deploymentContainerName
+    ingestAccountName: ingestAccountName
+    applicationInsightsName: applicationInsightsName
+    workspaceId: monitoring.outputs.workspaceId
     identityId: identities.outputs.appId
     identityClientId: identities.outputs.appClientId
+    subnetId: vnetEnabled ? network!.outputs.appSubnetId : null
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstances: alwaysReadyInstances
@@ -282,7 +342,7 @@ module workbook 'modules/workbook.bicep' = {
 
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = functionApp.outputs.name
-output INGEST_ACCOUNT_NAME string = ingestStorage.outputs.accountName
+output INGEST_ACCOUNT_NAME string = ingestAccountName
 output INGESTION_IDENTITY_ID string = identities.outputs.ingestionId
 output INGESTION_IDENTITY_PRINCIPAL_ID string = identities.outputs.ingestionPrincipalId
 output APP_IDENTITY_PRINCIPAL_ID string = identities.outputs.appPrincipalId

@@ -5,8 +5,21 @@ param workspaceId string
 param alertEmail string
 param runbookUrl string
 
-// window: what one look covers. severity: 1 somebody should come, 2 today, 3 this week.
-var rules = [
+type rule = {
+  name: string
+  title: string
+  @description('1: somebody should act now; 2: today; 3: this week.')
+  severity: 1 | 2 | 3
+  @description('What one evaluation covers.')
+  window: string
+  @description('How often it is evaluated; by default every 15 minutes.')
+  every: string?
+  @description('How many evaluations in a row must find something; by default one.')
+  times: int?
+  query: string
+}
+
+var rules rule[] = [
   { name: 'dead-letters', title: 'Messages were rejected', severity: 3, window: 'PT30M', query: loadTextContent('../queries/alerts/dead-letters.kql') }
   { name: 'failure-rate', title: 'Many items fail', severity: 2, window: 'PT1H', query: loadTextContent('../queries/alerts/failure-rate.kql') }
   { name: 'held-items', title: 'Items wait for an operator', severity: 2, window: 'PT30M', query: loadTextContent('../queries/alerts/held-items.kql') }
@@ -17,7 +30,9 @@ var rules = [
   { name: 'poison-queue', title: 'A function crashes on a message', severity: 2, window: 'PT30M', query: loadTextContent('../queries/alerts/poison-queue.kql') }
   { name: 'throttling', title: 'GeoCatalog throttles', severity: 3, window: 'PT30M', query: loadTextContent('../queries/alerts/throttling.kql') }
   { name: 'undelivered-events', title: 'Dropped blobs were not announced', severity: 2, window: 'PT1H', query: loadTextContent('../queries/alerts/undelivered-events.kql') }
-  { name: 'app-silent', title: 'The app does not run', severity: 1, window: 'PT30M', query: loadTextContent('../queries/alerts/app-silent.kql') }
+  // Twice in a row, because Azure's own count of executions may arrive some minutes late.
+  { name: 'app-silent', title: 'No function is executed', severity: 1, window: 'PT15M', every: 'PT5M', times: 2, query: loadTextContent('../queries/alerts/app-silent.kql') }
+  { name: 'tracker-silent', title: 'Operations are not tracked', severity: 1, window: 'PT30M', query: loadTextContent('../queries/alerts/tracker-silent.kql') }
   { name: 'function-failures', title: 'Functions end with exceptions', severity: 2, window: 'PT30M', query: loadTextContent('../queries/alerts/function-failures.kql') }
 ]
 var actionGroups = empty(alertEmail) ? [] : [operators.id]
@@ -39,7 +54,7 @@ resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(ale
   }
 }
 
-resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   for rule in rules: {
     name: rule.name
     location: location
@@ -50,7 +65,7 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       severity: rule.severity
       enabled: true
       scopes: [workspaceId]
-      evaluationFrequency: 'PT15M'
+      evaluationFrequency: rule.?every ?? 'PT15M'
       windowSize: rule.window
       autoMitigate: true
       skipQueryValidation: true // a new workspace has no data yet, and tables come with it
@@ -62,8 +77,8 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
             operator: 'GreaterThan'
             threshold: 0
             failingPeriods: {
-              numberOfEvaluationPeriods: 1
-              minFailingPeriodsToAlert: 1
+              numberOfEvaluationPeriods: rule.?times ?? 1
+              minFailingPeriodsToAlert: rule.?times ?? 1
             }
           }
         ]

@@ -26,5 +26,4 @@ resource toWorkspace 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   }
 }
 
-output name string = topic.name
 output principalId string = topic.identity.principalId

@@ -7,12 +7,19 @@ param hostAccountName string
 param deploymentContainerName string
 param ingestAccountName string
 param applicationInsightsName string
+param workspaceId string
 param identityId string
 param identityClientId string
+@description('Subnet that the app runs in; null: none.')
+param subnetId string?
+
 param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReadyInstances int
 param settings object
+
+@secure()
+@description('Settings of your own. They stay out of the history of deployments, as one of them may hold a secret by mistake.')
 param extraSettings object
 
 var alwaysReady = [
@@ -34,7 +41,7 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
   name: applicationInsightsName
 }
 
-resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName
   location: location
   tags: tags
@@ -46,7 +53,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   properties: { reserved: true }
 }
 
-resource app 'Microsoft.Web/sites@2024-11-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: appName
   location: location
   tags: union(tags, { 'azd-service-name': 'ingestion' })
@@ -59,6 +66,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: subnetId
     siteConfig: {
       minTlsVersion: '1.2'
     }
@@ -85,7 +93,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     }
   }
 
-  // Deployment goes by identity; passwords for it stay off.
+  // Deployments log in by Entra ID; passwords for them stay off.
   resource scmCredentials 'basicPublishingCredentialsPolicies' = {
     name: 'scm'
     properties: { allow: false }
@@ -97,7 +105,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   }
 }
 
-resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
+resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
   properties: union(extraSettings, settings, {
@@ -124,6 +132,16 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     // Without it the host receives messages for another 10 s after it was told to stop, and then cuts them off.
     FUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING: 'true'
   })
+}
+
+// How often functions were executed, by Azure's own count: the only sign of life that does not depend on the app or its host.
+resource toWorkspace 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-workspace'
+  scope: app
+  properties: {
+    workspaceId: workspaceId
+    metrics: [{ category: 'AllMetrics', enabled: true }]
+  }
 }
 
 output name string = app.name

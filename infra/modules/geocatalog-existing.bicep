@@ -5,5 +5,4 @@ resource geocatalog 'Microsoft.Orbital/geoCatalogs@2026-04-15' existing = {
   name: geocatalogName
 }
 
-output name string = geocatalog.name
 output url string = geocatalog.properties.catalogUri

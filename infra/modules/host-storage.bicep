@@ -1,10 +1,12 @@
 // The Functions host's own account: its locks, keys and the deployed package. No ingestion data is here,
 // because the host needs a broad role on it.
+import { accountProperties } from 'storage-account.bicep'
+
 param location string
 param tags object
 param accountName string
-
-var deploymentContainer = 'app-package'
+param deploymentContainerName string
+param isPrivate bool
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: accountName
@@ -12,23 +14,15 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   tags: tags
   kind: 'StorageV2'
   sku: { name: 'Standard_LRS' }
-  properties: {
-    allowSharedKeyAccess: false
-    allowBlobPublicAccess: false
-    allowCrossTenantReplication: false
-    defaultToOAuthAuthentication: true
-    minimumTlsVersion: 'TLS1_2'
-    supportsHttpsTrafficOnly: true
-  }
+  properties: accountProperties(isPrivate, [])
 
   resource blobs 'blobServices' = {
     name: 'default'
 
     resource deployment 'containers' = {
-      name: deploymentContainer
+      name: deploymentContainerName
     }
   }
 }
 
-output accountName string = account.name
-output deploymentContainerName string = deploymentContainer
+output accountId string = account.id

@@ -1,7 +1,11 @@
 // The ingestion data: queues, tables and containers by the names the code uses (names.json).
+import { accountProperties } from 'storage-account.bicep'
+
 param location string
 param tags object
 param accountName string
+param isPrivate bool
+param allowedIpRanges string[]
 param payloadRetentionDays int
 param workspaceId string
 
@@ -13,15 +17,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   tags: tags
   kind: 'StorageV2'
   sku: { name: 'Standard_LRS' }
-  properties: {
-    accessTier: 'Hot'
-    allowSharedKeyAccess: false
-    allowBlobPublicAccess: false
-    allowCrossTenantReplication: false
-    defaultToOAuthAuthentication: true
-    minimumTlsVersion: 'TLS1_2'
-    supportsHttpsTrafficOnly: true
-  }
+  properties: accountProperties(isPrivate, allowedIpRanges)
 }
 
 resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2025-06-01' = {
@@ -107,7 +103,6 @@ resource queueMetrics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview'
 }
 
 output accountId string = account.id
-output accountName string = account.name
 output queueEndpoint string = account.properties.primaryEndpoints.queue
 output blobEndpoint string = account.properties.primaryEndpoints.blob
 output tableEndpoint string = account.properties.primaryEndpoints.table

@@ -1,7 +1,8 @@
 // Grants roles on a GeoCatalog, which may lie in another resource group or subscription; roles.bicep says which.
+import { assignmentName, assignmentProperties, grant } from 'grants.bicep'
+
 param geocatalogName string
-param grants array
-param roleIds object
+param grants grant[]
 
 resource geocatalog 'Microsoft.Orbital/geoCatalogs@2026-04-15' existing = {
   name: geocatalogName
@@ -9,12 +10,8 @@ resource geocatalog 'Microsoft.Orbital/geoCatalogs@2026-04-15' existing = {
 
 resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for grant in grants: {
-    name: guid(geocatalog.id, grant.principalId, grant.role)
+    name: assignmentName(geocatalog.id, grant)
     scope: geocatalog
-    properties: {
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[grant.role])
-      principalId: grant.principalId
-      principalType: grant.principalType
-    }
+    properties: assignmentProperties(grant)
   }
 ]

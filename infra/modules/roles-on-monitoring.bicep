@@ -1,9 +1,9 @@
 // Grants roles on Application Insights and the workspace; roles.bicep says which.
+import { assignmentName, assignmentProperties, grant } from 'grants.bicep'
+
 param applicationInsightsName string
 param workspaceName string
-param applicationInsightsGrants array
-param workspaceGrants array
-param roleIds object
+param grants grant[]
 
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: applicationInsightsName
@@ -14,25 +14,17 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' existin
 }
 
 resource toApplicationInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for grant in applicationInsightsGrants: {
-    name: guid(applicationInsights.id, grant.principalId, grant.role)
+  for grant in filter(grants, grant => grant.on == 'applicationInsights'): {
+    name: assignmentName(applicationInsights.id, grant)
     scope: applicationInsights
-    properties: {
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[grant.role])
-      principalId: grant.principalId
-      principalType: grant.principalType
-    }
+    properties: assignmentProperties(grant)
   }
 ]
 
 resource toWorkspace 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for grant in workspaceGrants: {
-    name: guid(workspace.id, grant.principalId, grant.role)
+  for grant in filter(grants, grant => grant.on == 'workspace'): {
+    name: assignmentName(workspace.id, grant)
     scope: workspace
-    properties: {
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[grant.role])
-      principalId: grant.principalId
-      principalType: grant.principalType
-    }
+    properties: assignmentProperties(grant)
   }
 ]

@@ -1,5 +1,7 @@
 // Who may do what: one list, each line with the narrowest role and scope that works, and why.
-// A test reads this list and fails on anything broader, and on anything missing.
+// A test reads the assignments that come of it and fails on anything broader, and on anything missing.
+import { grant, principals, scopeKind, who } from 'grants.bicep'
+
 param hostAccountName string
 param ingestAccountName string
 param applicationInsightsName string
@@ -7,9 +9,7 @@ param workspaceName string
 param geocatalogName string
 param geocatalogSubscriptionId string
 param geocatalogResourceGroup string
-
-@description('Object ids by who: app, eventTopic, producers, operators.')
-param principalIds object
+param principalIds principals
 
 // Built-in roles (learn.microsoft.com/azure/role-based-access-control/built-in-roles).
 var roleIds = {
@@ -27,132 +27,91 @@ var roleIds = {
   'Storage Table Data Reader': '76199698-9eea-4c19-bc75-cec21354c6b6'
 }
 
-var roles = [
+type line = {
+  who: who
+  role: string
+  on: scopeKind
+  @description('Queues, tables or containers; one empty name for other kinds.')
+  names: string[]
+  why: string
+}
+
+var itself = ['']
+var work = ['items', 'collections', 'deletions', 'blob-events']
+var poison = ['items-poison', 'collections-poison', 'deletions-poison', 'blob-events-poison']
+
+var lines line[] = [
   // The host, on its own account only: it makes containers whose names it chooses itself.
-  { who: 'app', role: 'Storage Blob Data Owner', on: 'hostAccount', name: '', why: 'locks, keys, package; what the Functions host asks for' }
-  { who: 'app', role: 'Storage Table Data Contributor', on: 'hostAccount', name: '', why: 'diagnostic events of the host' }
+  { who: 'app', role: 'Storage Blob Data Owner', on: 'hostAccount', names: itself, why: 'Locks, keys and the package; the Functions host asks for this role' }
+  { who: 'app', role: 'Storage Table Data Contributor', on: 'hostAccount', names: itself, why: 'Diagnostic events of the host' }
 
   // The app, on its data. Message Processor would not do: to hide a message longer needs messages/write.
-  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'items', why: 'receives, keeps hidden, deletes, sends again' }
-  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'collections', why: 'receives, keeps hidden, deletes, sends again' }
-  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'deletions', why: 'receives, keeps hidden, deletes, sends again' }
-  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'blob-events', why: 'receives, keeps hidden, deletes, sends again' }
-  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'items-poison', why: 'the host writes it, a function empties it' }
-  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'collections-poison', why: 'the host writes it, a function empties it' }
-  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'deletions-poison', why: 'the host writes it, a function empties it' }
-  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'blob-events-poison', why: 'the host writes it, a function empties it' }
-  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', name: 'webjobs-blobtrigger-poison', why: 'the host writes it, a function empties it' }
-  { who: 'app', role: 'Storage Queue Data Message Sender', on: 'queue', name: 'results', why: 'announces outcomes' }
-  { who: 'app', role: 'Storage Table Data Contributor', on: 'table', name: 'status', why: 'reads and writes rows' }
-  { who: 'app', role: 'Storage Table Data Contributor', on: 'table', name: 'deadletters', why: 'reads and writes rows' }
-  { who: 'app', role: 'Storage Table Data Contributor', on: 'table', name: 'sources', why: 'reads and writes rows' }
-  { who: 'app', role: 'Storage Table Data Contributor', on: 'table', name: 'pacing', why: 'reads and writes the shared pause' }
-  { who: 'app', role: 'Storage Blob Data Reader', on: 'container', name: 'incoming', why: 'reads dropped files' }
-  { who: 'app', role: 'Storage Blob Data Contributor', on: 'container', name: 'payloads', why: 'keeps bodies too large for a queue' }
-  { who: 'app', role: 'Storage Blob Data Reader', on: 'container', name: 'configuration', why: 'reads the list of sources, where it is a blob' }
-  { who: 'app', role: 'Monitoring Metrics Publisher', on: 'applicationInsights', name: '', why: 'sends telemetry' }
-  { who: 'app', role: 'GeoCatalog Administrator', on: 'geocatalog', name: '', why: 'ingests and configures; the Reader role cannot write and there is none between' }
+  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', names: work, why: 'Receives, keeps hidden, deletes and sends again' }
+  { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', names: poison, why: 'The host writes it, a function empties it' }
+  { who: 'app', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['results'], why: 'Announces outcomes' }
+  { who: 'app', role: 'Storage Table Data Contributor', on: 'table', names: ['status', 'deadletters', 'sources'], why: 'Reads and writes rows' }
+  { who: 'app', role: 'Storage Table Data Contributor', on: 'table', names: ['pacing'], why: 'Reads and writes the shared pause and the heartbeats' }
+  { who: 'app', role: 'Storage Blob Data Reader', on: 'container', names: ['incoming'], why: 'Reads dropped files' }
+  { who: 'app', role: 'Storage Blob Data Contributor', on: 'container', names: ['payloads'], why: 'Keeps bodies too large for a queue' }
+  { who: 'app', role: 'Storage Blob Data Reader', on: 'container', names: ['configuration'], why: 'Reads the list of sources, where it is a blob' }
+  { who: 'app', role: 'Monitoring Metrics Publisher', on: 'applicationInsights', names: itself, why: 'Sends telemetry' }
+  { who: 'app', role: 'GeoCatalog Administrator', on: 'geocatalog', names: itself, why: 'Ingests and configures; the Reader role cannot write and there is none between' }
 
-  { who: 'eventTopic', role: 'Storage Queue Data Message Sender', on: 'queue', name: 'blob-events', why: 'delivers events of dropped blobs' }
-  { who: 'eventTopic', role: 'Storage Blob Data Contributor', on: 'container', name: 'event-deadletters', why: 'writes events that could not be delivered' }
+  { who: 'eventTopic', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['blob-events'], why: 'Delivers events of dropped blobs' }
+  { who: 'eventTopic', role: 'Storage Blob Data Contributor', on: 'container', names: ['event-deadletters'], why: 'Writes events that could not be delivered' }
 
-  { who: 'producers', role: 'Storage Queue Data Message Sender', on: 'queue', name: 'items', why: 'sends items; may not read, delete or configure' }
-  { who: 'producers', role: 'Storage Blob Data Contributor', on: 'container', name: 'incoming', why: 'drops files' }
-  { who: 'producers', role: 'Storage Blob Data Contributor', on: 'container', name: 'payloads', why: 'puts items over 48 KiB beside the queue' }
+  { who: 'producers', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['items'], why: 'Sends items; may not read, delete or configure' }
+  { who: 'producers', role: 'Storage Blob Data Contributor', on: 'container', names: ['incoming'], why: 'Drops files' }
+  { who: 'producers', role: 'Storage Blob Data Contributor', on: 'container', names: ['payloads'], why: 'Puts items over 48 KiB beside the queue' }
 
-  { who: 'operators', role: 'Storage Queue Data Message Sender', on: 'queue', name: 'items', why: 'sends and replays items' }
-  { who: 'operators', role: 'Storage Queue Data Message Sender', on: 'queue', name: 'collections', why: 'configures collections' }
-  { who: 'operators', role: 'Storage Queue Data Message Sender', on: 'queue', name: 'deletions', why: 'deletes items and collections' }
-  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'items', why: 'sees how many wait' }
-  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'collections', why: 'sees how many wait' }
-  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'deletions', why: 'sees how many wait' }
-  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'blob-events', why: 'sees how many wait' }
-  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'results', why: 'sees how many wait' }
-  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'items-poison', why: 'sees how many wait' }
-  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'collections-poison', why: 'sees how many wait' }
-  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'deletions-poison', why: 'sees how many wait' }
-  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'blob-events-poison', why: 'sees how many wait' }
-  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', name: 'webjobs-blobtrigger-poison', why: 'sees how many wait' }
-  { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', name: 'status', why: 'replay and resume write rows' }
-  { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', name: 'deadletters', why: 'replay removes rows' }
-  { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', name: 'sources', why: 'adds sources without a deployment' }
-  { who: 'operators', role: 'Storage Table Data Reader', on: 'table', name: 'pacing', why: 'sees whether a pause is on' }
-  { who: 'operators', role: 'Storage Blob Data Contributor', on: 'container', name: 'incoming', why: 'drops files again' }
-  { who: 'operators', role: 'Storage Blob Data Contributor', on: 'container', name: 'payloads', why: 'puts bodies over 48 KiB beside the queue' }
-  { who: 'operators', role: 'Storage Blob Data Contributor', on: 'container', name: 'configuration', why: 'edits the list of sources' }
-  { who: 'operators', role: 'Storage Blob Data Reader', on: 'container', name: 'event-deadletters', why: 'sees which events were not delivered' }
-  { who: 'operators', role: 'Log Analytics Reader', on: 'workspace', name: '', why: 'reads logs and the workbook' }
-  { who: 'operators', role: 'GeoCatalog Reader', on: 'geocatalog', name: '', why: 'plan, diff, export and search read' }
+  { who: 'operators', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['items'], why: 'Sends and replays items' }
+  { who: 'operators', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['collections'], why: 'Configures collections' }
+  { who: 'operators', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['deletions'], why: 'Deletes items and collections' }
+  { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', names: concat(work, poison, ['results']), why: 'Sees how many messages wait' }
+  { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', names: ['status'], why: 'Replay and resume write rows' }
+  { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', names: ['deadletters'], why: 'Replay removes rows' }
+  { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', names: ['sources'], why: 'Adds sources without a deployment' }
+  { who: 'operators', role: 'Storage Table Data Reader', on: 'table', names: ['pacing'], why: 'Sees whether a pause is on and when each timer ran' }
+  { who: 'operators', role: 'Storage Blob Data Contributor', on: 'container', names: ['incoming'], why: 'Drops files again' }
+  { who: 'operators', role: 'Storage Blob Data Contributor', on: 'container', names: ['payloads'], why: 'Puts bodies over 48 KiB beside the queue' }
+  { who: 'operators', role: 'Storage Blob Data Contributor', on: 'container', names: ['configuration'], why: 'Edits the list of sources' }
+  { who: 'operators', role: 'Storage Blob Data Reader', on: 'container', names: ['event-deadletters'], why: 'Sees which events were not delivered' }
+  { who: 'operators', role: 'Log Analytics Reader', on: 'workspace', names: itself, why: 'Reads logs and the workbook' }
+  { who: 'operators', role: 'GeoCatalog Reader', on: 'geocatalog', names: itself, why: 'The commands plan, diff, export and search read' }
 ]
 
-// One entry per principal. Identities made a moment ago need their type; people and groups may be either.
-var grants = flatten(map(
-  roles,
+// One grant per principal and name.
+var grants grant[] = flatten(map(
+  lines,
   line =>
-    map(
+    flatten(map(
       principalIds[line.who],
       principalId =>
-        union(line, {
+        map(line.names, name => {
+          role: line.role
+          roleId: roleIds[line.role]
+          on: line.on
+          name: name
           principalId: principalId
           principalType: contains(['app', 'eventTopic'], line.who) ? 'ServicePrincipal' : null
+          why: line.why
         })
-    )
+    ))
 ))
 
-var names = loadJsonContent('../names.json')
-
-module queueRoles 'roles-on-queue.bicep' = [
-  for name in names.queues: {
-    name: 'roles-on-queue-${name}'
-    params: {
-      accountName: ingestAccountName
-      queueName: name
-      grants: filter(grants, grant => grant.on == 'queue' && grant.name == name)
-      roleIds: roleIds
-    }
-  }
-]
-
-module tableRoles 'roles-on-table.bicep' = [
-  for name in names.tables: {
-    name: 'roles-on-table-${name}'
-    params: {
-      accountName: ingestAccountName
-      tableName: name
-      grants: filter(grants, grant => grant.on == 'table' && grant.name == name)
-      roleIds: roleIds
-    }
-  }
-]
-
-module containerRoles 'roles-on-container.bicep' = [
-  for name in names.containers: {
-    name: 'roles-on-container-${name}'
-    params: {
-      accountName: ingestAccountName
-      containerName: name
-      grants: filter(grants, grant => grant.on == 'container' && grant.name == name)
-      roleIds: roleIds
-    }
-  }
-]
-
-module geocatalogRoles 'roles-on-geocatalog.bicep' = {
-  name: 'roles-on-geocatalog'
-  scope: resourceGroup(geocatalogSubscriptionId, geocatalogResourceGroup)
+module ingestRoles 'roles-on-storage.bicep' = {
+  name: 'roles-on-ingest-storage'
   params: {
-    geocatalogName: geocatalogName
-    grants: filter(grants, grant => grant.on == 'geocatalog')
-    roleIds: roleIds
+    accountName: ingestAccountName
+    grants: filter(grants, grant => contains(['queue', 'table', 'container'], grant.on))
   }
 }
 
-module hostRoles 'roles-on-host.bicep' = {
-  name: 'roles-on-host'
+module hostRoles 'roles-on-storage.bicep' = {
+  name: 'roles-on-host-storage'
   params: {
     accountName: hostAccountName
     grants: filter(grants, grant => grant.on == 'hostAccount')
-    roleIds: roleIds
   }
 }
 
@@ -161,8 +120,16 @@ module monitoringRoles 'roles-on-monitoring.bicep' = {
   params: {
     applicationInsightsName: applicationInsightsName
     workspaceName: workspaceName
-    applicationInsightsGrants: filter(grants, grant => grant.on == 'applicationInsights')
-    workspaceGrants: filter(grants, grant => grant.on == 'workspace')
-    roleIds: roleIds
+    grants: filter(grants, grant => contains(['applicationInsights', 'workspace'], grant.on))
+  }
+}
+
+module geocatalogRoles 'roles-on-geocatalog.bicep' = {
+  // Several environments may share a GeoCatalog, and so the resource group that this is deployed to.
+  name: 'roles-on-geocatalog-${uniqueString(resourceGroup().id)}'
+  scope: resourceGroup(geocatalogSubscriptionId, geocatalogResourceGroup)
+  params: {
+    geocatalogName: geocatalogName
+    grants: filter(grants, grant => grant.on == 'geocatalog')
   }
 }

@@ -16,7 +16,9 @@ var panels = [
   { title: 'Age of the oldest open operation, in seconds', shows: 'linechart', query: loadTextContent('../queries/workbook/operations.kql') }
   { title: 'Queues', shows: 'table', query: loadTextContent('../queries/workbook/queues.kql') }
   { title: 'Messages in all queues of the account, hourly', shows: 'linechart', query: loadTextContent('../queries/workbook/account-queue-depth.kql') }
+  { title: 'Moves to poison queues', shows: 'barchart', query: loadTextContent('../queries/workbook/poison.kql') }
   { title: 'Functions', shows: 'table', query: loadTextContent('../queries/workbook/functions.kql') }
+  { title: 'Executions, as Azure counts them', shows: 'barchart', query: loadTextContent('../queries/workbook/executions.kql') }
 ]
 
 var heading = {

@@ -14,10 +14,16 @@ foreach ($name in 'EXISTING_GEOCATALOG_RESOURCE_GROUP', 'INGESTION_IDENTITY_ID')
 }
 
 $subscription = if ($env:EXISTING_GEOCATALOG_SUBSCRIPTION_ID) { $env:EXISTING_GEOCATALOG_SUBSCRIPTION_ID } else { $env:AZURE_SUBSCRIPTION_ID }
-# PATCH adds to the identities that are attached already
-# (learn.microsoft.com/azure/planetary-computer/assign-managed-identity-geocatalog-resource).
 $group = "/subscriptions/$subscription/resourceGroups/$env:EXISTING_GEOCATALOG_RESOURCE_GROUP"
-az rest --method patch --headers Content-Type=application/json --output none `
-    --url "$group/providers/Microsoft.Orbital/geoCatalogs/${env:EXISTING_GEOCATALOG_NAME}?api-version=2026-04-15" `
-    --body "{'identity': {'type': 'UserAssigned', 'userAssignedIdentities': {'$env:INGESTION_IDENTITY_ID': {}}}}"
+$url = "$group/providers/Microsoft.Orbital/geoCatalogs/${env:EXISTING_GEOCATALOG_NAME}?api-version=2026-04-15"
+
+# A type that leaves out SystemAssigned would remove the GeoCatalog's own identity, so the present type is read first.
+$present = az rest --method get --url $url --query identity.type --output tsv
+if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
+$type = if ($present -match 'SystemAssigned') { 'SystemAssigned,UserAssigned' } else { 'UserAssigned' }
+
+# PATCH adds to the user-assigned identities that are attached already
+# (learn.microsoft.com/azure/planetary-computer/assign-managed-identity-geocatalog-resource).
+az rest --method patch --headers Content-Type=application/json --output none --url $url `
+    --body "{'identity': {'type': '$type', 'userAssignedIdentities': {'$env:INGESTION_IDENTITY_ID': {}}}}"
 exit $LASTEXITCODE

@@ -8,7 +8,8 @@ import pytest
 import typer.main
 
 from cli.main import app
-from tests.infra.bicep_syntax import INFRA, ROOT, declarations
+from tests.infra.parameters import OUTPUTS, given
+from tests.infra.predictions import ROOT
 
 DOCS = [ROOT / "docs" / name for name in ("deploy.md", "runbook.md", "settings.md")] + [ROOT / "SECURITY.md"]
 
@@ -39,27 +40,22 @@ def test_files_that_are_named_exist(path: Path) -> None:
 
 @each_document
 def test_variables_that_are_set_are_taken(path: Path) -> None:
-    parameters = (INFRA / "main.parameters.json").read_text(encoding="utf-8")
-    for name in re.findall(r"azd env set (\w+)", path.read_text(encoding="utf-8")):
-        assert f"${{{name}" in parameters, name
+    taken = {variable for variable, _ in given().values()}
+    assert set(re.findall(r"azd env set (\w+)", path.read_text(encoding="utf-8"))) <= taken
 
 
 @each_document
 def test_values_that_are_read_are_given(path: Path) -> None:
-    outputs = declarations(INFRA / "main.bicep", "output")
-    for name in re.findall(r"azd env get-value (\w+)", path.read_text(encoding="utf-8")):
-        assert name in outputs, name
+    assert set(re.findall(r"azd env get-value (\w+)", path.read_text(encoding="utf-8"))) <= OUTPUTS
 
 
 def test_every_variable_of_the_table_is_taken_with_its_default() -> None:
-    parameters = (INFRA / "main.parameters.json").read_text(encoding="utf-8")
+    defaults = dict(given().values())
     table = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").split("| name | default | meaning |")[1]
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", table.split("\n\n")[0], flags=re.MULTILINE)
     assert rows
     for name, default in rows:
-        taken = re.search(rf"\$\{{{name}=(.*?)\}}", parameters)
-        assert taken, name
-        assert default.strip("`") == taken.group(1) or (not taken.group(1) and "`" not in default), name
+        assert default.strip("`") == defaults[name] or (defaults[name] == "" and "`" not in default), name
 
 
 def test_a_pause_switches_off_every_function_but_those_that_leave_geocatalog_alone() -> None:

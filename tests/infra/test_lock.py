@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from local.set_up import DEPLOYED, RUNTIME, pins
-from tests.infra.bicep_syntax import ROOT
+from tests.infra.predictions import ROOT
 
 LOCK_LINES = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
 # What markers such as `python_version < "3.13"` are compared with on an instance in Azure.

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.infra.bicep_syntax import INFRA, ROOT, declarations
+from tests.infra.parameters import OUTPUTS
+from tests.infra.predictions import INFRA, ROOT
 
 SCRIPTS = INFRA / "scripts"
 SH = shutil.which("sh")
@@ -17,6 +18,9 @@ pytestmark = pytest.mark.skipif(SH is None or os.name == "nt", reason="the scrip
 
 AZ = """#!/bin/sh
 echo "$*" >> "$AZ_LOG"
+case "$*" in
+    *\\ get\\ *) [ -n "${AZ_FAILS:-}" ] && exit 1; printf '%s\\n' "${IDENTITY_TYPE:-}" ;;
+esac
 """
 
 DEPLOYED = {
@@ -49,15 +53,35 @@ def test_a_new_geocatalog_needs_nothing_attached(tmp_path: Path) -> None:
     assert not calls
 
 
-def test_the_identity_is_attached_to_an_existing_geocatalog(tmp_path: Path) -> None:
-    existing = {"EXISTING_GEOCATALOG_NAME": "mine", "EXISTING_GEOCATALOG_RESOURCE_GROUP": "other"}
-    done, calls = _run("attach_identity.sh", tmp_path, **DEPLOYED, **existing)
+EXISTING = {"EXISTING_GEOCATALOG_NAME": "mine", "EXISTING_GEOCATALOG_RESOURCE_GROUP": "other"}
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted"),
+    [
+        ("", "UserAssigned"),
+        ("None", "UserAssigned"),
+        ("UserAssigned", "UserAssigned"),
+        ("SystemAssigned", "SystemAssigned,UserAssigned"),
+        ("SystemAssigned, UserAssigned", "SystemAssigned,UserAssigned"),
+    ],
+)
+def test_the_identity_is_attached_beside_those_that_an_existing_geocatalog_has(
+    present: str, wanted: str, tmp_path: Path
+) -> None:
+    done, calls = _run("attach_identity.sh", tmp_path, **DEPLOYED, **EXISTING, IDENTITY_TYPE=present)
     assert done.returncode == 0, done.stderr
-    assert len(calls) == 1
     catalog = "/subscriptions/sub/resourceGroups/other/providers/Microsoft.Orbital/geoCatalogs/mine?api-version="
-    body = "{'identity': {'type': 'UserAssigned', 'userAssignedIdentities': {'/identity': {}}}}"
+    body = f"{{'identity': {{'type': '{wanted}', 'userAssignedIdentities': {{'/identity': {{}}}}}}}}"
+    assert len(calls) == 2
     for part in ("rest --method patch", f"--url {catalog}", f"--body {body}"):
-        assert part in calls[0]
+        assert part in calls[1]
+
+
+def test_nothing_is_attached_where_the_geocatalog_cannot_be_read(tmp_path: Path) -> None:
+    done, calls = _run("attach_identity.sh", tmp_path, **DEPLOYED, **EXISTING, AZ_FAILS="1")
+    assert done.returncode != 0
+    assert len(calls) == 1
 
 
 def test_azd_finds_its_hooks_and_they_are_there_for_both_shells() -> None:
@@ -76,8 +100,7 @@ def test_an_azd_that_deletes_groups_of_others_is_refused() -> None:
 
 
 def test_the_scripts_get_their_names_from_the_deployment() -> None:
-    outputs = set(declarations(INFRA / "main.bicep", "output"))
-    assert set(DEPLOYED) - {"AZURE_SUBSCRIPTION_ID"} <= outputs
+    assert set(DEPLOYED) - {"AZURE_SUBSCRIPTION_ID"} <= OUTPUTS
 
 
 @pytest.mark.parametrize("name", ["attach_identity"])
@@ -86,5 +109,5 @@ def test_both_shells_use_the_same_settings_and_commands(name: str) -> None:
     windows = (SCRIPTS / f"{name}.ps1").read_text(encoding="utf-8")
     for setting in [*DEPLOYED, "EXISTING_GEOCATALOG_NAME", "EXISTING_GEOCATALOG_RESOURCE_GROUP"]:
         assert (setting in posix) == (setting in windows), setting
-    for command in ("az rest --method patch",):
+    for command in ("az rest --method get", "az rest --method patch"):
         assert (command in posix) == (command in windows), command

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.bicep_syntax import ROOT
+from tests.infra.predictions import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 # A commit, with its version as a comment; or an exact version.
@@ -68,7 +68,9 @@ def test_the_deployment_hands_on_every_setting_that_infra_takes_and_no_other() -
     environment = _read(ROOT / ".github" / "workflows" / "deploy.yml")["env"]
     parameters = (ROOT / "infra" / "main.parameters.json").read_text(encoding="utf-8")
     of_the_login = {"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID"}
-    assert set(environment) - of_the_login - {"PYTHON_VERSION"} == set(re.findall(r"\$\{(\w+)", parameters))
+    from_the_login = {"AZURE_PRINCIPAL_ID", "AZURE_PRINCIPAL_TYPE"}
+    taken = set(re.findall(r"\$\{(\w+)", parameters)) - from_the_login
+    assert set(environment) - of_the_login - {"PYTHON_VERSION"} == taken
     for name in set(environment) - {"PYTHON_VERSION"}:
         assert environment[name] == f"${{{{ vars.{name} }}}}", name
 
