@@ -2,15 +2,19 @@
 
 import azure.functions as func
 
-from functions.triggers import reports_failures
+from functions.schedules import REMOVE_SCHEDULE
+from functions.triggers import run_timer
 
 bp = func.Blueprint()
 
 
-@bp.timer_trigger(arg_name="timer", schedule="0 30 * * * *")
-@reports_failures
-def remove_expired(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger's own argument
-    """Removes rows of finished items and dead letters that are old enough."""
+@bp.timer_trigger(arg_name="timer", schedule=REMOVE_SCHEDULE)
+async def remove_expired(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 - the trigger's own
+    """Remove rows of finished items and dead letters that are old enough."""
+    await run_timer(_remove, context)
+
+
+def _remove() -> None:
     from shared.clients import get_clients
     from shared.upkeep.retention import remove_expired as remove
 

@@ -2,3 +2,4 @@
 
 DEFAULT_TRACK_SCHEDULE = "0 * * * * *"
 DEFAULT_RENEW_SCHEDULE = "0 */5 * * * *"
+REMOVE_SCHEDULE = "0 30 * * * *"

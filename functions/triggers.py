@@ -1,20 +1,18 @@
-"""What several triggers read in the same way.
+"""What several triggers do in the same way.
 
 Each trigger imports what it works with on its first call: all are indexed at the start of an instance, which then runs
 few of them (on Flex Consumption one).
 """
 
-import functools
 from collections.abc import Callable
 from datetime import datetime
-from typing import ParamSpec
+from functools import partial
 
 import azure.functions as func
 
-from shared import telemetry
+from functions.own_threads import threads_of
 from shared.basics.clock import utc_now
-
-P = ParamSpec("P")
+from shared.basics.host_limits import host_limits
 
 # As bytes. Of a body that it hands over as a string the host lets top-level JSON members overwrite the trigger's own
 # metadata, so that a STAC Item with a numeric id, say, would fail before any function is called.
@@ -29,12 +27,33 @@ def enqueued_at(message: func.QueueMessage) -> datetime:
     return message.insertion_time or utc_now()
 
 
-def reports_failures(function: Callable[P, None]) -> Callable[P, None]:
-    """Has telemetry tell of the exception that a function ends with; the host sees it all the same."""
+async def run_message(
+    work: Callable[[bytes, datetime], None], message: func.QueueMessage, context: func.Context
+) -> None:
+    """Do the work of a queue message in a thread of its function, of which there are as many as messages at once.
 
-    @functools.wraps(function)
-    def call(*args: P.args, **options: P.kwargs) -> None:
-        with telemetry.invocation(function.__name__):
-            function(*args, **options)
+    Args:
+        work: does it, given the body as it lay on the queue and when it was put there.
+        message: the message.
+        context: the invocation.
 
-    return call
+    Raises:
+        Exception: what the work raised; the host gives the message again.
+    """
+    limits = host_limits()
+    threads = threads_of(context.function_name, limits.queue_width, limits.invocation.total_seconds())
+    await threads.run(partial(work, message.get_body(), enqueued_at(message)), context)
+
+
+async def run_timer(work: Callable[[], None], context: func.Context) -> None:
+    """Do the work of a timer in its one thread, so that messages that hang never hold it up.
+
+    Args:
+        work: does it.
+        context: the invocation.
+
+    Raises:
+        Exception: what the work raised; the host logs it and calls the timer again at its next tick.
+    """
+    threads = threads_of(context.function_name, 1, host_limits().invocation.total_seconds())
+    await threads.run(work, context)

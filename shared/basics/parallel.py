@@ -1,5 +1,6 @@
 """Runs a call for many things at once, on a few threads."""
 
+import contextvars
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -14,6 +15,8 @@ _WIDTH = 16
 def run_all(call: Callable[[T], R], things: Iterable[T]) -> list[R]:
     """Call `call` with each thing, up to 16 at once; one that raises keeps no other from its turn.
 
+    Each call runs in a copy of the present context, which holds the invocation's deadline and trace.
+
     Returns:
         What the calls returned, in the order of the things.
 
@@ -25,5 +28,5 @@ def run_all(call: Callable[[T], R], things: Iterable[T]) -> list[R]:
         return [call(thing) for thing in things]
     with ThreadPoolExecutor(min(_WIDTH, len(things))) as executor:
         # Not executor.map: it cancels what has not begun as soon as one call has raised.
-        calls = [executor.submit(call, thing) for thing in things]
+        calls = [executor.submit(contextvars.copy_context().run, call, thing) for thing in things]
     return [made.result() for made in calls]

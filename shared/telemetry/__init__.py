@@ -5,6 +5,7 @@ nothing, and nothing of OpenTelemetry is imported. Telemetry never fails what it
 receiver: it is handed to threads of its own, which drop what they cannot send.
 """
 
+import contextvars
 import logging
 import os
 import time
@@ -185,10 +186,25 @@ def count_poison(queue: str) -> None:
 # Runs of functions
 
 
+# The function and the invocation that the present work belongs to.
+_invocation: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("invocation", default=None)
+
+
+def present_invocation() -> tuple[str, str] | None:
+    """Return the name of the present function and the id of its invocation; None outside of any."""
+    return _invocation.get()
+
+
 @contextmanager
-def invocation(function: str) -> Iterator[None]:
-    """Count and time the run of a function, and log the exception that it ends with, before the host gets it."""
+def invocation(function: str, invocation_id: str) -> Iterator[None]:
+    """Count and time the run of a function, and log the exception that it ends with, before the host gets it.
+
+    Args:
+        function: name of the function.
+        invocation_id: the host's id of this run, which each log line sent from inside carries.
+    """
     started = time.monotonic()
+    token = _invocation.set((function, invocation_id))
     try:
         yield
     except Exception as error:
@@ -198,7 +214,10 @@ def invocation(function: str) -> Iterator[None]:
             log.exception("Function %s ended with %s: %s", function, type(error).__name__, redact(str(error)))  # noqa: TRY401
         _end_run(function, "failed", started)
         raise
-    _end_run(function, "succeeded", started)
+    else:
+        _end_run(function, "succeeded", started)
+    finally:
+        _invocation.reset(token)
 
 
 def _end_run(function: str, outcome: str, started: float) -> None:

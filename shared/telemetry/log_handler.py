@@ -9,6 +9,7 @@ from opentelemetry.context import get_current
 from opentelemetry.sdk._logs import LoggerProvider
 
 from shared.basics.redact import redact
+from shared.telemetry import present_invocation
 
 # What sends telemetry logs its own faults; sending those too would go round in a circle.
 _SENDERS = ("opentelemetry", "azure.monitor", "azure.core", "azure.identity", "msal", "urllib3")
@@ -56,6 +57,9 @@ class LogHandler(logging.Handler):
 
 def _attributes(record: logging.LogRecord) -> dict[str, str | int]:
     attributes: dict[str, str | int] = {"code.file.path": record.filename, "code.line.number": record.lineno}
+    if running := present_invocation():
+        # opentelemetry.io/docs/specs/semconv/attributes-registry/faas
+        attributes["faas.name"], attributes["faas.invocation_id"] = running
     if record.exc_info and record.exc_info[0] is not None:
         kind, error, stack = record.exc_info
         attributes["exception.type"] = kind.__name__

@@ -42,7 +42,7 @@ with telemetry.work_span(work):
     logging.getLogger("app").info("Item %s: %s", "c/i", "https://example.com/?sig={SECRET}")
 telemetry.measure(telemetry.Gauge.QUEUE_MESSAGES, 3, queue="items")
 try:
-    with telemetry.invocation("ingest_item"):
+    with telemetry.invocation("ingest_item", "id-of-the-run"):
         raise ValueError("https://example.com/?sig={SECRET}")
 except ValueError:
     print("raised on")
@@ -80,6 +80,7 @@ def test_all_is_sent_before_the_process_ends() -> None:
     failure = lines[FAILURE].attributes
     assert (failure["exception.type"], failure["exception.message"]) == ("ValueError", "https://example.com/?…")
     assert "in invocation" in failure["exception.stacktrace"]
+    assert (failure["faas.name"], failure["faas.invocation_id"]) == ("ingest_item", "id-of-the-run")
     assert {resource["service.name"] for resource in collector.resources} == {"named"}
     assert SECRET not in "".join(collector.texts)
 
