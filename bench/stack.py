@@ -29,6 +29,8 @@ from shared.settings import read_settings
 from shared.upkeep.provision import create_storage
 
 PROJECT = Path(__file__).resolve().parent.parent
+# Prefix of the settings that override the queue settings of host.json.
+HOST_QUEUES = "AzureFunctionsJobHost__extensions__queues__"
 WIDTH = 16  # of every pool of threads that is compared
 _PATIENCE_SECONDS = 900.0
 _FEED_SECONDS = 0.1
@@ -44,7 +46,6 @@ _SETTINGS = {
     "TIME_SCALE": "1",
     "TRACK_SCHEDULE": "* * * * * *",
     "MAX_REQUESTS_PER_SECOND": "0",
-    "PYTHON_THREADPOOL_THREAD_COUNT": "32",
     "AzureWebJobs.renew_sources.Disabled": "true",
     "AzureWebJobs.remove_expired.Disabled": "true",
 }

@@ -4,13 +4,12 @@ import time
 
 from bench.items import items
 from bench.report import Section
-from bench.stack import bench_stack, cpu_seconds, wait_for
+from bench.stack import HOST_QUEUES, bench_stack, cpu_seconds, wait_for
 from bench.throughput import INGEST_SECONDS, LATENCY_MS
 
 _WARM_UP = 40
-# batchSize and newBatchThreshold of host.json; as many threads as both together.
+# batchSize and newBatchThreshold of host.json; the app takes as many threads as both together.
 _SETTINGS = ((4, 4), (8, 8), (16, 0), (16, 8), (16, 16), (32, 0), (32, 16), (32, 32))
-_QUEUES = "AzureFunctionsJobHost__extensions__queues__"
 
 
 def measure(scale: float) -> Section:
@@ -45,9 +44,8 @@ def measure(scale: float) -> Section:
 
 def _run(count: int, batch: int, threshold: int) -> tuple[float, float, float]:
     settings = {
-        f"{_QUEUES}batchSize": str(batch),
-        f"{_QUEUES}newBatchThreshold": str(threshold),
-        "PYTHON_THREADPOOL_THREAD_COUNT": str(batch + threshold),
+        f"{HOST_QUEUES}batchSize": str(batch),
+        f"{HOST_QUEUES}newBatchThreshold": str(threshold),
     }
     with bench_stack() as stack:
         worker = stack.start_host(settings)

@@ -11,7 +11,7 @@ import psutil
 from bench.alternatives import bare_posts, official_loop, official_pool, tutorial_loop
 from bench.items import items
 from bench.report import Goal, Section
-from bench.stack import WIDTH, BenchStack, bench_stack, cpu_seconds, wait_for
+from bench.stack import HOST_QUEUES, WIDTH, BenchStack, bench_stack, cpu_seconds, wait_for
 
 LATENCY_MS = 150
 INGEST_SECONDS = (5.0, 10.0)
@@ -133,7 +133,8 @@ def _bare(count: int) -> float:
 
 def _app(count: int, threads: int) -> _Run:
     with bench_stack() as stack:
-        worker = stack.start_host({"PYTHON_THREADPOOL_THREAD_COUNT": str(threads)})
+        half = str(threads // 2)
+        worker = stack.start_host({f"{HOST_QUEUES}batchSize": half, f"{HOST_QUEUES}newBatchThreshold": half})
         stack.enqueue(items("warm-up", _WARM_UP))
         wait_for(lambda: stack.ingested() == _WARM_UP)
         stack.behave({"latency_ms": LATENCY_MS, "ingest_seconds": list(INGEST_SECONDS)})

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import azure.functions as func
 
@@ -78,12 +79,13 @@ class OwnThreads:
     def _call(self, work: Callable[[], None], invocation: func.Context) -> None:
         # The worker looks here for the invocation that a log line of this thread belongs to
         # (learn.microsoft.com/azure/azure-functions/functions-reference-python#log-from-created-threads).
-        invocation.thread_local_storage.invocation_id = invocation.invocation_id
+        of_thread: Any = invocation.thread_local_storage
+        of_thread.invocation_id = invocation.invocation_id
         try:
             with _ordinary_exceptions(self._function):
                 work()
         finally:
-            invocation.thread_local_storage.invocation_id = None
+            of_thread.invocation_id = None
 
     def _note_end(self, overdue: "asyncio.Future[None]") -> None:
         error = None if overdue.cancelled() else overdue.exception()

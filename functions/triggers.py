@@ -22,8 +22,8 @@ BODY = func.DataType.BINARY
 CONNECTION = "INGEST_STORAGE"
 
 
-def enqueued_at(message: func.QueueMessage) -> datetime:
-    """Returns when a message was put on its queue, to the second: the queue's clock has no more."""
+def _enqueued_at(message: func.QueueMessage) -> datetime:
+    """Return when a message was put on its queue, to the second: the queue's clock has no more."""
     return message.insertion_time or utc_now()
 
 
@@ -42,7 +42,7 @@ async def run_message(
     """
     limits = host_limits()
     threads = threads_of(context.function_name, limits.queue_width, limits.invocation.total_seconds())
-    await threads.run(partial(work, message.get_body(), enqueued_at(message)), context)
+    await threads.run(partial(work, message.get_body(), _enqueued_at(message)), context)
 
 
 async def run_timer(work: Callable[[], None], context: func.Context) -> None:

@@ -29,7 +29,6 @@ QUICK_SETTINGS = {
     "RENEW_SCHEDULE": "*/5 * * * * *",
     "TIME_SCALE": "0.1",
     "MAX_REQUESTS_PER_SECOND": "0",
-    "PYTHON_THREADPOOL_THREAD_COUNT": "32",
     "LOCAL_HOST_RECEIVE_VISIBILITY": "60",
 }
 # Not for a real GeoCatalog, which takes as long as it takes and limits how often it is asked.

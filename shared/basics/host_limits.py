@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.basics.errors import SettingsError
 
-_HOST_JSON = Path(__file__).resolve().parent.parent / "host.json"
+_HOST_JSON = Path(__file__).resolve().parents[2] / "host.json"
 # Any value of host.json can be overridden by an app setting of this prefix, with `__` between the levels, in any case
 # of letters (learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values).
 _OVERRIDE = "azurefunctionsjobhost__"

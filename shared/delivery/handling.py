@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared import telemetry
+from shared.basics import deadline
 from shared.basics.clock import format_timestamp, parse_timestamp
 from shared.basics.errors import BadMessage, Disposition, IngestionError, Throttled, disposition_of
 from shared.basics.redact import redact
@@ -57,10 +58,11 @@ def handle_body(queue: str, body: bytes, enqueued_at: datetime, work: Callable[[
         disposition = disposition_of(error)
         if disposition is Disposition.RAISE:
             raise
-        if disposition in {Disposition.DELAY, Disposition.HOLD} and not _is_over(body, app):
-            _send_back(queue, body, enqueued_at, error, app)
-            return
-        reject(queue, body, error, app)
+        with deadline.settling():
+            if disposition in {Disposition.DELAY, Disposition.HOLD} and not _is_over(body, app):
+                _send_back(queue, body, enqueued_at, error, app)
+            else:
+                reject(queue, body, error, app)
 
 
 def reject(queue: str, body: bytes, error: IngestionError, app: Clients, *, correlation_id: str | None = None) -> None:

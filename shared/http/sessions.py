@@ -11,10 +11,9 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import ConnectionPool
 
+from shared.basics.host_limits import host_limits
 from shared.http.fresh_connections import FRESH_POOLS
 
-# As many threads as PYTHON_THREADPOOL_THREAD_COUNT gives the app, twice over, so that no connection is thrown away.
-POOL_SIZE = 64
 # A URL as requests would leave it: quoted where it must be and nowhere else, no `.` or `..`, no fragment.
 _QUOTED = r"%(?:[01][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]|[89A-F][0-9A-F])"
 _PATH = rf"(?:/(?!\.\.?(?:[/?]|$))(?:[\w.~!$&'()*+,;=:@-]|{_QUOTED})*)+"
@@ -29,7 +28,9 @@ class PooledAdapter(HTTPAdapter):
     """Requests' own adapter, which looks up its pool of connections once per origin instead of at each call."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(pool_maxsize=POOL_SIZE, **options)
+        # Twice as many connections to a host as messages of a queue at once, so that none is thrown away: timers and
+        # runs of several calls at once have threads besides.
+        super().__init__(pool_maxsize=2 * host_limits().queue_width, **options)
         self._pools: dict[tuple[str, object], ConnectionPool] = {}
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:

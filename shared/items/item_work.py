@@ -16,6 +16,7 @@ from typing import Any
 from azure.core.exceptions import AzureError
 
 from shared import telemetry
+from shared.basics import deadline
 from shared.basics.errors import (
     BadContent,
     Disposition,
@@ -74,9 +75,11 @@ def carry_out(work: Work, app: Clients) -> None:
         _write(claimed, work, app)
     except AzureError as error:
         log.warning("Storage did not take a write for %s/%s: %s", work.collection, work.item_id, type(error).__name__)
-        _settle(_storage_fault(error, claimed), claimed, work, app)
+        with deadline.settling():
+            _settle(_storage_fault(error, claimed), claimed, work, app)
     except IngestionError as error:
-        _settle(error, claimed, work, app)
+        with deadline.settling():
+            _settle(error, claimed, work, app)
 
 
 def _storage_fault(error: AzureError, claimed: ItemRow | None) -> Unavailable:

@@ -194,7 +194,7 @@ def _triggers() -> dict[str, dict[str, str]]:
     found = {}
     for path in (ROOT / "functions").glob("*.py"):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.decorator_list:
+            if isinstance(node, ast.AsyncFunctionDef) and node.decorator_list:
                 call = node.decorator_list[0]
                 assert isinstance(call, ast.Call)
                 found[node.name] = {str(word.arg): ast.unparse(word.value).strip("'") for word in call.keywords}

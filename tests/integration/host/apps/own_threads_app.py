@@ -5,6 +5,7 @@ import logging
 import sys
 from datetime import datetime
 from threading import Event
+from typing import Any
 
 import azure.functions as func
 from azure_functions_runtime import invocation_id_cv
@@ -28,12 +29,13 @@ async def tick(timer: func.TimerRequest, context: func.Context) -> None:  # noqa
 
 def do(body: bytes, _enqueued_at: datetime, context: func.Context) -> None:
     order = body.decode()
+    of_thread: Any = context.thread_local_storage
     record(
         event="work",
         body=order,
         invocation=context.invocation_id,
         context=invocation_id_cv.get(),
-        thread_local=context.thread_local_storage.invocation_id,
+        thread_local=of_thread.invocation_id,
     )
     logging.getLogger("sample").info("order %s", order)
     match order.partition(" "):
