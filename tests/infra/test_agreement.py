@@ -12,6 +12,7 @@ from shared.settings import Settings
 from shared.storage.payloads import INCOMING, PAYLOADS
 from shared.storage.tables import TABLES
 from shared.upkeep.provision import CONTAINERS, QUEUES
+from tests.infra.app_functions import triggers
 from tests.infra.parameters import default_of
 from tests.infra.predictions import INFRA, ROOT, Resource, committed, of_type, settings_of
 
@@ -156,8 +157,7 @@ def test_payloads_outlive_the_retry_window() -> None:
 
 
 def test_each_trigger_has_its_queue() -> None:
-    triggers = _triggers()
-    queues = {trigger["queue_name"] for trigger in triggers.values() if "queue_name" in trigger}
+    queues = {trigger["queueName"] for trigger in triggers().values() if "queueName" in trigger}
     assert queues == set(QUEUES) - {QueueName.RESULTS}
 
 
@@ -179,26 +179,12 @@ def test_events_of_the_watched_container_only_reach_the_queue_and_never_expire_t
 
 def test_always_ready_instances_are_of_a_function_that_exists() -> None:
     text = (INFRA / "modules" / "function-app.bicep").read_text(encoding="utf-8")
-    assert set(re.findall(r"'function:(\w+)'", text)) <= set(_triggers())
+    assert set(re.findall(r"'function:(\w+)'", text)) <= set(triggers())
 
 
-def test_every_trigger_uses_the_connection_that_infra_sets() -> None:
-    for name, trigger in _triggers().items():
-        if "schedule" not in trigger:
-            assert trigger["connection"] == "CONNECTION", name
-    assert 'CONNECTION = "INGEST_STORAGE"' in (ROOT / "functions" / "triggers.py").read_text(encoding="utf-8")
-
-
-def _triggers() -> dict[str, dict[str, str]]:
-    """Returns the arguments of each function's trigger, by function: strings bare, else their code."""
-    found = {}
-    for path in (ROOT / "functions").glob("*.py"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.AsyncFunctionDef) and node.decorator_list:
-                call = node.decorator_list[0]
-                assert isinstance(call, ast.Call)
-                found[node.name] = {str(word.arg): ast.unparse(word.value).strip("'") for word in call.keywords}
-    return found
+def test_all_triggers_are_timers_and_queues_of_the_connection_that_infra_sets() -> None:
+    kinds = {(trigger["type"], trigger.get("connection")) for trigger in triggers().values()}
+    assert kinds == {("timerTrigger", None), ("queueTrigger", "INGEST_STORAGE")}
 
 
 def test_the_host_settings_are_documented() -> None:

@@ -8,6 +8,7 @@ import pytest
 import typer.main
 
 from cli.main import app
+from tests.infra.app_functions import triggers
 from tests.infra.parameters import OUTPUTS, given
 from tests.infra.predictions import ROOT
 
@@ -59,12 +60,10 @@ def test_every_variable_of_the_table_is_taken_with_its_default() -> None:
 
 
 def test_a_pause_switches_off_every_function_but_those_that_leave_geocatalog_alone() -> None:
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "functions").glob("*.py"))
-    functions = set(re.findall(r"^async def (\w+)\(\w+: func\.", code, flags=re.MULTILINE))
     deploy = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     paused = set(re.findall(r"AzureWebJobs\.(\w+)\.Disabled=true", deploy))
-    on = {"receive_blob", "remove_expired", *(name for name in functions if name.endswith("_poison"))}
-    assert paused == functions - on
+    on = {"receive_blob", "remove_expired", *(name for name in triggers() if name.endswith("_poison"))}
+    assert paused == set(triggers()) - on
 
 
 @each_document
