@@ -91,11 +91,12 @@ class RunningStack:
 
     def wait_all(self, collection: str, status: str, ids: set[str], *, seconds: float = 90) -> None:
         """Waits until each of the items stands in a status."""
-        wait_for(
-            lambda: all(self.statuses(collection).get(item_id) == status for item_id in ids),
-            f"{len(ids)} items {status} in {collection}",
-            seconds=seconds,
-        )
+
+        def all_there() -> bool:
+            statuses = self.statuses(collection)
+            return all(statuses.get(item_id) == status for item_id in ids)
+
+        wait_for(all_there, f"{len(ids)} items {status} in {collection}", seconds=seconds)
 
     def create_collection(self, collection: str) -> None:
         """Has the app create a small collection and waits for it."""

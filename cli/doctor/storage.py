@@ -19,7 +19,7 @@ from cli.doctor.logins import Login
 from cli.output.printing import in_words
 from shared.basics.redact import redact
 from shared.clients import Clients
-from shared.messages.models import QueueName
+from shared.messages.models import WORK_QUEUES, QueueName
 from shared.storage.payloads import INCOMING, PAYLOADS
 from shared.storage.tables import DEADLETTERS, PACING, SOURCES, STATUS
 from shared.upkeep.provision import QUEUES
@@ -134,19 +134,18 @@ def _delete_blob(name: str, app: Clients) -> object:
     return app.storage.blobs.get_blob_client(name, f"doctor-{uuid.uuid4()}").delete_blob()
 
 
-_SENT_TO = (QueueName.ITEMS.value, QueueName.COLLECTIONS.value, QueueName.DELETIONS.value)
 _SENDER, _READER = "Storage Queue Data Message Sender", "Storage Queue Data Reader"
 _TABLES, _BLOBS = "Storage Table Data Contributor", "Storage Blob Data Contributor"
 
 # As infra/ grants them to producers and operators.
 _NEEDED: dict[Login, Iterable[Access]] = {
     Login.PRODUCER: (
-        Access("queues", "sent to", _SENDER, _SENT_TO[:1], _send),
+        Access("queues", "sent to", _SENDER, (QueueName.ITEMS,), _send),
         Access("containers", "written", _BLOBS, (INCOMING, PAYLOADS), _delete_blob),
     ),
     Login.OPERATOR: (
         Access("queues", "read", _READER, QUEUES, _look_at_queue),
-        Access("queues", "sent to", _SENDER, _SENT_TO, _send),
+        Access("queues", "sent to", _SENDER, WORK_QUEUES, _send),
         Access("tables", "read", "Storage Table Data Reader", (PACING,), _look_at_table),
         Access("tables", "read", _TABLES, (STATUS, DEADLETTERS, SOURCES), _look_at_table),
         Access("tables", "written", _TABLES, (STATUS, DEADLETTERS, SOURCES), _update_row),
@@ -168,7 +167,7 @@ def check_work(app: Clients) -> Iterator[Finding]:
             yield warning(
                 "work", f"{depth:,} messages on {name}", "The app looks after them; see its log and the failures."
             )
-        elif oldest is not None and oldest.inserted_on and name in _SENT_TO:
+        elif oldest is not None and oldest.inserted_on and name in WORK_QUEUES:
             age = app.now() - oldest.inserted_on
             if age > _IS_APP_RUNNING_AFTER:
                 yield warning(

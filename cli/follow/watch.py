@@ -18,10 +18,9 @@ from cli.rows.counts import Overview, read_overview
 from cli.rows.letters import LetterFilter, find_letters
 from cli.rows.stale_copies import stale_copies
 from shared.clients import Clients
-from shared.messages.models import QueueName
+from shared.messages.models import WORK_QUEUES
 from shared.records.status_rows import ItemStatus
 
-_WORK_QUEUES = (QueueName.ITEMS.value, QueueName.COLLECTIONS.value, QueueName.DELETIONS.value)
 _OPEN = (ItemStatus.SUBMITTING.value, ItemStatus.SUBMITTED.value, ItemStatus.WAITING.value)
 _QUEUED_STATES = (ItemStatus.SUBMITTING, ItemStatus.WAITING, ItemStatus.HELD)
 _BAD = (ItemStatus.FAILED.value, ItemStatus.CANCELED.value)
@@ -217,7 +216,7 @@ def _look(app: Clients, collections: list[str], correlation_id: str | None, chec
     of_others = overview.elsewhere.total()
     look = Look(
         overview=overview,
-        queued=max(sum(overview.queues.get(name, 0) for name in _WORK_QUEUES) - of_others, 0),
+        queued=max(sum(overview.queues.get(name, 0) for name in WORK_QUEUES) - of_others, 0),
         stale=0,
         open=sum(totals.get(name, 0) for name in _OPEN),
         held=totals.get(ItemStatus.HELD.value, 0),
@@ -231,7 +230,7 @@ def _look(app: Clients, collections: list[str], correlation_id: str | None, chec
 
 def _can_be_taken(overview: Overview, app: Clients) -> bool:
     """Tells whether a work queue has a message that is neither delayed nor being worked on."""
-    return any(app.queues.client(name).peek_messages() for name in _WORK_QUEUES if overview.queues.get(name))
+    return any(app.queues.client(name).peek_messages() for name in WORK_QUEUES if overview.queues.get(name))
 
 
 def _follow_live(seen: _Watched, look: Callable[[], Look]) -> Look:

@@ -14,12 +14,10 @@ from shared.basics.errors import BadMessage
 from shared.basics.parallel import run_all
 from shared.clients import Clients
 from shared.items.resume import send_again
-from shared.messages.models import QueueName, decode_body, read_object
+from shared.messages.models import WORK_QUEUES, decode_body, read_object
 from shared.records.deadletters import body_of
 from shared.records.status_rows import ITEM_PREFIX, collection_born, is_current, item_row
 
-# The app empties these; what was sent elsewhere would never be read.
-_WORK_QUEUES = frozenset(queue.value for queue in QueueName if queue is not QueueName.RESULTS)
 # So many items are taken at once: enough for all threads, few enough that the bar moves.
 _PORTION = 200
 
@@ -153,4 +151,5 @@ def _message_of(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return None
     fields.pop("retry_since", None)  # its retry window starts anew, or the next passing fault would reject it again
     queue = str(row["PartitionKey"])
-    return (queue, fields) if queue in _WORK_QUEUES else None
+    # What is sent to a queue that the app does not read, such as one of an earlier version, would be lost.
+    return (queue, fields) if queue in WORK_QUEUES else None

@@ -67,6 +67,7 @@ var lines line[] = [
   { who: 'operators', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['items'], why: 'Sends and replays items' }
   { who: 'operators', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['collections'], why: 'Configures collections' }
   { who: 'operators', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['deletions'], why: 'Deletes items and collections' }
+  { who: 'operators', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['blob-events'], why: 'Replays events' }
   { who: 'operators', role: 'Storage Queue Data Reader', on: 'queue', names: concat(work, poison, ['results']), why: 'Sees how many messages wait' }
   { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', names: ['status'], why: 'Replay and resume write rows' }
   { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', names: ['deadletters'], why: 'Replay removes rows' }

@@ -97,14 +97,19 @@ def _receive(body: bytes, app: Clients) -> None:
         return
     if leads_out(blob.name):
         raise BadMessage("The blob's name has a segment . or .., so no URL leads to it; give the blob another name.")
-    client = app.storage.blobs.get_blob_client(INCOMING, blob.name)
+    try:
+        _send_on(blob.name, message, app)
+    except AzureError as error:
+        raise _fault(error) from error
+
+
+def _send_on(name: str, message: BlobEventMessage, app: Clients) -> None:
+    client = app.storage.blobs.get_blob_client(INCOMING, name)
     try:
         properties = client.get_blob_properties()
     except ResourceNotFoundError:
-        log.info("Blob %r was deleted before its event was handled; there is nothing to ingest", redact(blob.name))
+        log.info("Blob %r was deleted before its event was handled; there is nothing to ingest", redact(name))
         return
-    except AzureError as error:
-        raise _fault(error) from error
     # The blob's own last change orders its versions: the events of two changes may come in any order. Its ETag tells
     # apart two changes within one second, and makes the same message of an event that comes twice.
     modified: datetime = properties.last_modified
@@ -162,5 +167,8 @@ def _of_url(data: object) -> CreatedBlob | None:
 def _fault(error: AzureError) -> BadMessage | Unavailable:
     if isinstance(error, HttpResponseError) and error.status_code == HTTPStatus.BAD_REQUEST:
         return BadMessage(f"Container {INCOMING} can hold no blob of this name; give the blob another name.")
-    said = f"The storage account did not tell of a blob in container {INCOMING} ({type(error).__name__})"
-    return Unavailable(f"{said}; the app needs Storage Blob Data Reader there.", code=ErrorCode.STORAGE_UNAVAILABLE)
+    return Unavailable(
+        f"The storage account did not tell of a blob in container {INCOMING}, or did not take a message for queue "
+        f"{QueueName.ITEMS} ({type(error).__name__}); look at its state and at the app's roles on both.",
+        code=ErrorCode.STORAGE_UNAVAILABLE,
+    )

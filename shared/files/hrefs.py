@@ -11,7 +11,7 @@ from http import HTTPStatus
 from urllib.parse import SplitResult, urlsplit
 
 import requests
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.blob import BlobServiceClient
 from urllib3.exceptions import HTTPError
 
@@ -127,6 +127,7 @@ class HrefReader:
 
         Raises:
             BadMessage: it lies elsewhere, is not there, or is larger than the limit.
+            Unavailable: the storage account does not answer, or refuses.
         """
         url, endpoint = parse_blob_url(href), self._endpoint()
         if url is None or url.endpoint != endpoint or not url.blob:
@@ -155,11 +156,13 @@ class HrefReader:
                 return
             # 400: a name that no blob can have.
             if error.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}:
-                raise
+                raise _own_fault(container, error) from error
             raise BadMessage(
                 f"There is no blob at the href in container {container}; send the file again.",
                 code=ErrorCode.HREF_NOT_FOUND,
             ) from None
+        except AzureError as error:
+            raise _own_fault(container, error) from error
 
     def _checked(self, href: str, *, trusted: bool) -> SplitResult:
         try:
@@ -214,6 +217,16 @@ def _check_address(host: str) -> None:
             f"The href's host {host} has an address of the app's own network; it is not fetched.",
             code=ErrorCode.HREF_REFUSED,
         )
+
+
+def _own_fault(container: str, error: AzureError) -> Unavailable:
+    status = getattr(error, "status_code", None)
+    said = f"{type(error).__name__} {status}" if status else type(error).__name__
+    return Unavailable(
+        f"The blob at the href could not be read ({said}); look at the state of the storage account and at the app's "
+        f"role on container {container}.",
+        code=ErrorCode.STORAGE_UNAVAILABLE,
+    )
 
 
 def _chunks(response: requests.Response, parts: SplitResult, limit: timedelta) -> Iterator[bytes]:

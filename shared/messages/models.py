@@ -39,6 +39,9 @@ class QueueName(StrEnum):
     RESULTS = "results"
 
 
+# The queues whose messages the app handles; each has a poison queue.
+WORK_QUEUES = tuple(queue for queue in QueueName if queue is not QueueName.RESULTS)
+
 # A queue message holds 64 KiB of text, which is 48 KiB of bytes before base64
 # (learn.microsoft.com/rest/api/storageservices/put-message).
 MAX_BODY_BYTES = 49_152

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from azure.core.exceptions import AzureError
-
 from shared.basics.errors import IngestionError
 from shared.basics.json_codec import read_json
 from shared.basics.redact import redact
@@ -39,10 +37,6 @@ def listed_sources(app: Clients) -> SourceList:
         return SourceList([], [f"The list at its URL was not read: {error.message}"])
     except UnicodeDecodeError:
         return SourceList([], ["The blob that it names is not UTF-8 text."])
-    except AzureError as error:
-        status = getattr(error, "status_code", None)
-        said = f"{type(error).__name__} {status}" if status else type(error).__name__
-        return SourceList([], [f"The blob that it names could not be read ({said}); the app needs its role on it."])
     return parse_sources(content)
 
 

@@ -2,7 +2,7 @@
 
 from azure.core.exceptions import ResourceExistsError
 
-from shared.messages.models import QueueName
+from shared.messages.models import WORK_QUEUES, QueueName
 from shared.storage.account import StorageClients
 from shared.storage.payloads import INCOMING, PAYLOADS, create_container
 from shared.storage.queues import create_queue
@@ -10,7 +10,7 @@ from shared.storage.tables import TABLES
 
 QUEUES = (
     *(queue.value for queue in QueueName),
-    *(f"{queue}-poison" for queue in QueueName if queue is not QueueName.RESULTS),
+    *(f"{queue}-poison" for queue in WORK_QUEUES),
 )
 CONTAINERS = (INCOMING, PAYLOADS)
 

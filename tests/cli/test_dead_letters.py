@@ -16,6 +16,7 @@ from shared.records.deadletters import DeadLetters
 from shared.settings import read_settings
 from shared.upkeep.provision import create_storage
 from tests.cli.command import Cli
+from tests.data.blob_events import event_grid_event
 from tests.running_stack import small_item
 
 
@@ -98,6 +99,16 @@ def test_a_replayed_dead_letter_has_a_fresh_retry_window(app: Clients, cli: Cli)
     add_letter(app, "items", {"item": small_item("c", "a"), **kept, "retry_since": "2024-01-01T00:00:00Z"})
     cli.ok("replay", "--dead-letters")
     assert sent(app, "items") == [{"item": small_item("c", "a"), **kept}]
+
+
+def test_a_dead_letter_of_a_queue_that_the_app_does_not_read_stays(app: Clients, cli: Cli) -> None:
+    add_letter(app, "blob-events", event_grid_event("a.json"))
+    add_letter(app, "webjobs-blobtrigger-poison", {"ContainerName": "incoming", "BlobName": "a.json"})
+    add_letter(app, "results", {"outcome": "ingested"})
+    done = cli.run("replay", "--dead-letters", "--json")
+    assert [letter["queue"] for letter in json.loads(done.stdout)["replayed"]] == ["blob-events"]
+    assert sent(app, "blob-events") == [event_grid_event("a.json")]
+    assert sorted(row["PartitionKey"] for row in app.deadletters.rows()) == ["results", "webjobs-blobtrigger-poison"]
 
 
 @pytest.mark.parametrize(

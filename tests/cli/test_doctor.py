@@ -9,6 +9,7 @@ import pytest
 
 from local.azurite import Azurite, start
 from shared.clients import build_clients
+from shared.messages.models import WORK_QUEUES
 from shared.settings import read_settings
 from shared.upkeep.provision import QUEUES, create_storage
 from tests.cli.command import COMMAND, Cli, clean_environment
@@ -27,14 +28,14 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 
 
 def as_operator(service: str, method: str, path: str) -> bool:
-    """Sender on three queues, Reader on all, Contributor on tables and containers; may not take messages."""
+    """Sender on four queues, Reader on all, Contributor on tables and containers; may not take messages."""
     if service == "table" and path.partition("?")[0].endswith("/pacing()"):
         return method == "GET"
     if service != "queue":
         return True
     if method == "GET":
         return "/messages" not in path or "peekonly=true" in path
-    queues = ("/items/messages", "/collections/messages", "/deletions/messages")
+    queues = tuple(f"/{queue}/messages" for queue in WORK_QUEUES)
     return method == "POST" and path.partition("?")[0].endswith(queues)
 
 

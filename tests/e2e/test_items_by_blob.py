@@ -1,10 +1,14 @@
 """Files dropped in container `incoming`: an Item, an ItemCollection, newline-delimited Items."""
 
 import json
+from collections import Counter
 
 import pytest
 
-from tests.running_stack import RunningStack, small_item
+from shared.basics.parallel import run_all
+from shared.messages.models import QueueName
+from tests.data.blob_events import cloud_event
+from tests.running_stack import RunningStack, small_item, wait_for
 
 COLLECTION = "by-blob"
 
@@ -54,3 +58,27 @@ def test_a_changed_file_is_ingested_again(stack: RunningStack) -> None:
     drop(stack, "changing.json", json.dumps(small_item(COLLECTION, "changing-file", note="second")))
     stack.result(id="changing-file", outcome="replaced")
     assert stack.in_catalog(COLLECTION)["changing-file"]["properties"]["note"] == "second"
+
+
+def test_a_burst_of_files_loses_nothing_and_ingests_each_once_whatever_its_name(stack: RunningStack) -> None:
+    files = {f"burst/{number} é+#%?&.json": f"burst-{number}" for number in range(500)}
+    run_all(lambda name: drop(stack, name, json.dumps(small_item(COLLECTION, files[name]))), files)
+    twice = list(files)[:50]
+    stack.wait_all(COLLECTION, "Succeeded", {files[name] for name in twice})
+    # Event Grid may deliver an event again at any time, and another subscription in another schema.
+    run_all(lambda name: stack.send("blob-events", [cloud_event(name)], plain=True), twice)
+
+    stack.wait_all(COLLECTION, "Succeeded", set(files.values()))
+    wanted = Counter(dict.fromkeys(files.values(), 1))
+
+    def outcomes(kind: str) -> Counter[str]:
+        found = stack.results(collection=COLLECTION, outcome=kind)
+        return Counter(result["id"] for result in found if str(result["id"]).startswith("burst-"))
+
+    wait_for(lambda: set(outcomes("ingested")) == set(wanted), "an outcome of each file")
+    wait_for(lambda: set(outcomes("unchanged")) >= {files[name] for name in twice}, "an outcome of each second event")
+    assert outcomes("ingested") == wanted
+    assert not outcomes("replaced")
+    assert not stack.deadletters(QueueName.BLOB_EVENTS)
+    for queue in ("blob-events", "blob-events-poison"):
+        assert stack.queue(queue).get_queue_properties().approximate_message_count == 0

@@ -23,13 +23,9 @@ ROLE_IDS = {
     "Storage Table Data Reader": "76199698-9eea-4c19-bc75-cec21354c6b6",
 }
 
-POISON = (
-    "items-poison",
-    "collections-poison",
-    "deletions-poison",
-    "blob-events-poison",
-)
-READ_BY_THE_APP = ("items", "collections", "deletions", "blob-events", *POISON)
+WORK = ("items", "collections", "deletions", "blob-events")
+POISON = tuple(f"{queue}-poison" for queue in WORK)
+READ_BY_THE_APP = (*WORK, *POISON)
 
 # Every right that is granted, by who: (role, on what, its name). Change it only together with SECURITY.md.
 EXPECTED = {
@@ -55,7 +51,7 @@ EXPECTED = {
         ("Storage Blob Data Contributor", "container", "payloads"),
     },
     "operators": {
-        *(("Storage Queue Data Message Sender", "queue", name) for name in ("items", "collections", "deletions")),
+        *(("Storage Queue Data Message Sender", "queue", name) for name in WORK),
         *(("Storage Queue Data Reader", "queue", name) for name in ("results", *READ_BY_THE_APP)),
         *(("Storage Table Data Contributor", "table", name) for name in ("status", "deadletters", "sources")),
         ("Storage Table Data Reader", "table", "pacing"),
