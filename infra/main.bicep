@@ -46,7 +46,7 @@ param vnetAddressPrefix string = '10.0.0.0/16'
 @description('Public addresses or ranges, separated by commas, that may reach the ingestion storage although the virtual network closes it.')
 param allowedIpRanges string = ''
 
-@description('Who is told of alerts; empty: alerts only show in the portal.')
+@description('Address that alerts are sent to; empty: alerts only show in the portal.')
 param alertEmail string = ''
 
 @description('Address of docs/runbook.md as your operators reach it; alerts and the workbook link to its entries.')

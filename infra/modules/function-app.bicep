@@ -113,6 +113,8 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
     AzureWebJobsStorage__credential: 'managedidentity'
     AzureWebJobsStorage__clientId: identityClientId
     AzureWebJobsStorage__blobServiceUri: hostAccount.properties.primaryEndpoints.blob
+    // For a version that still has a blob trigger: it must empty the host's internal queue while the deployment moves to blob-events.
+    AzureWebJobsStorage__queueServiceUri: hostAccount.properties.primaryEndpoints.queue
     AzureWebJobsStorage__tableServiceUri: hostAccount.properties.primaryEndpoints.table
     INGEST_STORAGE__credential: 'managedidentity'
     INGEST_STORAGE__clientId: identityClientId

@@ -36,6 +36,7 @@ READ_BY_OTHERS = {
     "AzureWebJobsStorage__credential": "the Functions host",
     "AzureWebJobsStorage__clientId": "the Functions host",
     "AzureWebJobsStorage__blobServiceUri": "the Functions host",
+    "AzureWebJobsStorage__queueServiceUri": "the Functions host",
     "AzureWebJobsStorage__tableServiceUri": "the Functions host",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the Functions host and the exporter",
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "the exporter",
