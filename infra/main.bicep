@@ -129,7 +129,7 @@ var topicName = 'evgt-${token}'
 var isNewGeocatalog = empty(existingGeocatalogName)
 var geocatalogName = isNewGeocatalog ? 'gc-${token}' : existingGeocatalogName
 var hereSubscriptionId = subscription().subscriptionId
-var geocatalogSubscriptionId = empty(existingGeocatalogSubscriptionId) ? hereSubscriptionId : existingGeocatalogSubscriptionId
+var geocatalogSubscriptionId = isNewGeocatalog || empty(existingGeocatalogSubscriptionId) ? hereSubscriptionId : existingGeocatalogSubscriptionId
 var geocatalogResourceGroup = isNewGeocatalog
   ? group.name
   : empty(existingGeocatalogResourceGroup)
@@ -137,12 +137,12 @@ var geocatalogResourceGroup = isNewGeocatalog
       : existingGeocatalogResourceGroup
 
 // Each id once, whatever its letter case: the same assignment twice is an error, and an operator may do all that a producer may.
-var deployers = deployerPrincipalType == 'User' ? [deployerPrincipalId] : []
-var operators = idsIn(concat(split(operatorPrincipalIds, ','), deployers))
-var producers = filter(idsIn(split(producerPrincipalIds, ',')), id => !contains(operators, id))
+var personWhoDeploys = deployerPrincipalType == 'User' ? deployerPrincipalId : ''
+var operators = entriesOf('${operatorPrincipalIds},${personWhoDeploys}')
+var producers = filter(entriesOf(producerPrincipalIds), id => !contains(operators, id))
 
-@description('The distinct ids of a list; blanks around them and empty entries do not count.')
-func idsIn(entries string[]) string[] => union([], filter(map(entries, entry => toLower(trim(entry))), id => !empty(id)))
+@description('The distinct entries of a list with commas, in lower case; blanks around them and empty entries do not count.')
+func entriesOf(list string) string[] => union([], filter(map(split(list, ','), entry => toLower(trim(entry))), entry => !empty(entry)))
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
@@ -192,7 +192,7 @@ module ingestStorage 'modules/ingest-storage.bicep' = {
     tags: tags
     accountName: ingestAccountName
     isPrivate: vnetEnabled
-    allowedIpRanges: idsIn(split(allowedIpRanges, ','))
+    allowedIpRanges: entriesOf(allowedIpRanges)
     payloadRetentionDays: payloadRetentionDays
     workspaceId: monitoring.outputs.workspaceId
   }

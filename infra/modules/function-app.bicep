@@ -10,12 +10,15 @@ param applicationInsightsName string
 param workspaceId string
 param identityId string
 param identityClientId string
+
 @description('Subnet that the app runs in; null: none.')
 param subnetId string?
 
 param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReadyInstances int
+
+@description('Settings of the app, by name.')
 param settings object
 
 @secure()

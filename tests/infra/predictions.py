@@ -47,6 +47,12 @@ VARIANTS: dict[str, Parameters] = {
         "existingGeocatalogResourceGroup": "rg-theirs",
         "existingGeocatalogSubscriptionId": ELSEWHERE,
     },
+    # Left over from an existing GeoCatalog that is used no longer.
+    "leftovers": {
+        **_NEW,
+        "existingGeocatalogResourceGroup": "rg-theirs",
+        "existingGeocatalogSubscriptionId": ELSEWHERE,
+    },
     "existing-without-group": {"existingGeocatalogName": "theirs"},
     # Spelled in two ways, with blanks and commas too many, and an operator who is a producer and deploys, too.
     "odd-lists": {

@@ -88,6 +88,11 @@ def test_each_person_counts_once_however_the_lists_are_written(variant: str) -> 
 
 
 @needs_bicep
+def test_without_its_name_an_existing_geocatalog_counts_for_nothing() -> None:
+    assert predicted("leftovers") == predicted("new")
+
+
+@needs_bicep
 def test_an_existing_geocatalog_without_its_group_is_refused_with_the_setting_to_make() -> None:
     with pytest.raises(PredictionFailed, match="EXISTING_GEOCATALOG_RESOURCE_GROUP is not; set it"):
         predict("existing-without-group")
