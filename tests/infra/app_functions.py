@@ -8,7 +8,7 @@ from function_app import app
 
 @functools.cache
 def triggers() -> dict[str, dict[str, Any]]:
-    """Returns the trigger of each function as the host is told of it, by the function's name."""
+    """Return the trigger of each function as the host is told of it, by the function's name."""
     found = {}
     for function in app.get_functions():
         trigger = function.get_trigger()

@@ -14,12 +14,12 @@ REQUIRED = frozenset(name for name, default in _DECLARED.items() if not default)
 
 
 def default_of(parameter: str) -> str:
-    """Returns the default of a parameter as text, without quotes."""
+    """Return the default of a parameter as text, without quotes."""
     return str(_DECLARED[parameter]).strip("'")
 
 
 def given() -> dict[str, tuple[str, str | None]]:
-    """Returns the parameters that the parameter file gives, each with its variable and that one's default."""
+    """Return the parameters that the parameter file gives, each with its variable and that one's default."""
     listed = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
     found = {}
     for name, entry in listed.items():

@@ -33,6 +33,9 @@ _CONTEXT = (
     *("--subscription-id", HERE, "--tenant-id", "00000000-0000-0000-0000-0000000000aa"),
 )
 
+# What azd and the linter read, and the compiler does not.
+_NO_SOURCES = frozenset({"main.parameters.json", "bicepconfig.json"})
+
 Resource = dict[str, Any]
 Resources = dict[str, Resource]
 Parameters = dict[str, str | int | bool]
@@ -47,7 +50,7 @@ VARIANTS: dict[str, Parameters] = {
         "existingGeocatalogResourceGroup": "rg-theirs",
         "existingGeocatalogSubscriptionId": ELSEWHERE,
     },
-    # Left over from an existing GeoCatalog that is used no longer.
+    # Left over from an existing GeoCatalog that is no longer used.
     "leftovers": {
         **_NEW,
         "existingGeocatalogResourceGroup": "rg-theirs",
@@ -79,7 +82,7 @@ class PredictionFailed(Exception):
 
 
 def predict(variant: str) -> Resources:
-    """Has the compiler predict a variant of the deployment.
+    """Have the compiler predict a variant of the deployment.
 
     Returns:
         The resources by id, with `~` for the path of the deployment's own resource group and `TOKEN` for the unique
@@ -115,7 +118,7 @@ def predict(variant: str) -> Resources:
 
 
 def digest() -> str:
-    """Returns a digest of all files that a prediction is made of, whatever their line ends."""
+    """Return a digest of all files that a prediction is made of, whatever their line ends."""
     hashed = hashlib.sha256()
     for path in _sources():
         hashed.update(path.relative_to(INFRA).as_posix().encode())
@@ -124,26 +127,26 @@ def digest() -> str:
 
 
 def committed() -> Resources:
-    """Returns the committed prediction of the variant `new`."""
+    """Return the committed prediction of the variant `new`."""
     listed: list[Resource] = json.loads(COMMITTED.read_text(encoding="utf-8"))["resources"]
     return {resource["id"]: resource for resource in listed}
 
 
 def settings_of(resources: Resources) -> dict[str, str]:
-    """Returns the app's settings, each with its value or the expression that Azure will evaluate."""
+    """Return the app's settings, each with its value or the expression that Azure will evaluate."""
     expression = resources["~/Microsoft.Web/sites/func-TOKEN/config/appsettings"]["properties"]
     name_and_value = r"'(\w+)', ((?:'[^']*'|\w+\([^()]*(?:\([^()]*\)[^()]*)*\)[\w.]*))"
     return {name: value.strip("'") for name, value in re.findall(name_and_value, expression)}
 
 
 def of_type(resources: Resources, kind: str) -> list[Resource]:
-    """Returns the resources of one type, such as Microsoft.Web/sites."""
+    """Return the resources of one type, such as Microsoft.Web/sites."""
     return [resource for resource in resources.values() if resource["type"] == kind]
 
 
 def _sources() -> Iterator[Path]:
     for suffix in (".bicep", ".json", ".kql"):
-        yield from (path for path in sorted(INFRA.rglob(f"*{suffix}")) if path.name != "main.parameters.json")
+        yield from (path for path in sorted(INFRA.rglob(f"*{suffix}")) if path.name not in _NO_SOURCES)
 
 
 def _literal(value: str | int | bool) -> str:
@@ -151,7 +154,7 @@ def _literal(value: str | int | bool) -> str:
 
 
 def commit() -> None:
-    """Writes the prediction of the variant `new` beside the tests, one resource a line."""
+    """Write the prediction of the variant `new` beside the tests, one resource a line."""
     lines = [f" {json.dumps(resource)}" for resource in predict("new").values()]
     text = f'{{"made_of": "{digest()}",\n"resources": [\n' + ",\n".join(lines) + "\n]}\n"
     COMMITTED.write_text(text, encoding="utf-8")

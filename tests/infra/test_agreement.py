@@ -56,7 +56,7 @@ READERS = ("os.environ.get", "os.getenv")
 
 
 def _read_by_the_code() -> set[str]:
-    """Returns the names of environment variables that shared/ and functions/ read."""
+    """Return the names of environment variables that shared/ and functions/ read."""
     names = {str(field.alias) for field in Settings.model_fields.values()}
     for path in [*(ROOT / "shared").rglob("*.py"), *(ROOT / "functions").glob("*.py"), ROOT / "function_app.py"]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -79,7 +79,7 @@ def _set_by_infra() -> set[str]:
 
 
 def _documented() -> dict[str, str]:
-    """Returns the settings of the tables in docs/settings.md, each with the rest of its row."""
+    """Return the settings of the tables in docs/settings.md, each with the rest of its row."""
     of_settings = SETTINGS_DOC.split("\n## host.json\n")[0]
     return dict(re.findall(r"^\| `([A-Za-z_]+)` \| (.+) \|$", of_settings, flags=re.MULTILINE))
 
@@ -136,7 +136,7 @@ def test_containers_are_those_of_the_code() -> None:
 
 
 def _made(kind: str) -> set[str]:
-    """Returns the names of what the ingestion account holds."""
+    """Return the names of what the ingestion account holds."""
     made = of_type(committed(), f"Microsoft.Storage/storageAccounts/{kind}")
     return {resource["name"].rpartition("/")[2] for resource in made if "/stingestTOKEN/" in resource["id"]}
 

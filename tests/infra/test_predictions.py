@@ -203,7 +203,7 @@ def test_the_docs_tell_how_many_assignments_are_made() -> None:
 
 
 def _compare(variant: str) -> tuple[set[str], set[str], set[str]]:
-    """Returns the ids of what a variant has more, less and otherwise than `new`."""
+    """Return the ids of what a variant has more, less and otherwise than `new`."""
     new, other = predicted("new"), predicted(variant)
     changed = {name for name in new.keys() & other.keys() if new[name] != other[name]}
     return set(other.keys() - new.keys()), set(new.keys() - other.keys()), changed

@@ -75,7 +75,7 @@ PRINCIPALS = {"id-app-TOKEN": "app", "evgt-TOKEN": "eventTopic", PRODUCER: "prod
 
 
 def _granted() -> list[tuple[str, str, str, str]]:
-    """Returns each assignment as who, role, kind of scope, name."""
+    """Return each assignment as who, role, kind of scope, name."""
     roles = {role_id: name for name, role_id in ROLE_IDS.items()}
     return [
         (
