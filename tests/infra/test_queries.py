@@ -142,6 +142,14 @@ def test_a_silent_app_is_told_of_within_half_an_hour() -> None:
     assert [item["properties"]["metrics"] for item in sites] == [[{"category": "AllMetrics", "enabled": True}]]
 
 
+def test_the_docs_tell_how_many_alerts_are_paid_for() -> None:
+    rules = [alert["properties"]["evaluationFrequency"] for alert in ALERTS.values()]
+    sentence = (
+        f"{rules.count('PT15M')} rules every 15 minutes × 0.50 + {rules.count('PT5M')} rule every 5 minutes × 1.50"
+    )
+    assert sentence in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+
 def test_each_alert_has_its_entry_in_the_runbook() -> None:
     section = RUNBOOK.read_text(encoding="utf-8").split("\n## Alerts\n")[1].split("\n## ")[0]
     anchors = {title.lower().replace(" ", "-") for title in re.findall(r"^### (.+)$", section, flags=re.MULTILINE)}
