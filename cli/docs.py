@@ -157,6 +157,7 @@ JSON_FIELDS: dict[str, str] = {
     "sources add": "`container_url`, `source`",
     "sources remove": "`container_url`, `removed`",
     "doctor": "`healthy`, `findings` (`check`, `verdict`: `ok`, `warning` or `fault`, `detail`, `remedy`)",
+    "local status": "`running`, `parts` (`name`, `url`, `up`, `restarts`, `last_reason`)",
     "explain": "`code`, `meaning`, `remedy`, `origin`, `retried`; without a code all of them, by code",
 }
 

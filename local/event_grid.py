@@ -24,7 +24,7 @@ from azure.storage.queue import QueueClient, QueueServiceClient
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
-from local.host.storage_errors import one_line
+from local.host.storage.errors import one_line
 from local.stack.serve import HEALTH_ROUTE, serve
 
 _NAME = "Event Grid stand-in"

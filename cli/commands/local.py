@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cli.commands.options import JsonOption
 from cli.output.faults import CommandError, usage_error
 
 app = typer.Typer(no_args_is_help=True, help="Run everything that stands in for Azure on this machine.")
@@ -104,6 +106,35 @@ def down(*, state: StateOption = _DEFAULT_STATE) -> None:
             raise typer.Exit(1)
         time.sleep(0.05)
     typer.echo("Stopped.")
+
+
+@app.command()
+def status(*, state: StateOption = _DEFAULT_STATE, as_json: JsonOption = False) -> None:
+    """Show each part of a running stack, how often it was restarted, and why; ends with 1 where a part is down.
+
+    Example: geocatalog local status
+
+    Example: geocatalog local status --json
+    """
+    from cli.output.printing import note, print_table, write_json  # noqa: PLC0415 - slow to import
+    from local.stack.lock import running_pid  # noqa: PLC0415
+    from local.stack.status import read_status  # noqa: PLC0415
+
+    parts = read_status(state) if running_pid(state) is not None else []
+    up_by_name = {part.name: part.is_up() for part in parts}
+    if as_json:
+        fields = [{**asdict(part), "up": up_by_name[part.name]} for part in parts]
+        write_json({"running": bool(parts), "parts": fields})
+    elif parts:
+        rows = [
+            (part.name, "up" if up_by_name[part.name] else "down", part.url, part.restarts, part.last_reason)
+            for part in parts
+        ]
+        print_table(("part", "state", "address", "restarts", "last reason"), rows)
+    else:
+        note(f"No stack that is ready is running in {state}; start one with `geocatalog local up`.")
+    if not parts or not all(up_by_name.values()):
+        raise typer.Exit(1)
 
 
 def _check_geocatalog(url: str) -> None:

@@ -3,16 +3,17 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.host.app_settings import load_app_settings
+from local.host.configuration.app_settings import load_app_settings
+from local.host.configuration.host_json import load_host_json
+from local.host.configuration.options import load_options
 from local.host.faults import HostFault
 from local.host.host import Host, check_host_storage
-from local.host.host_json import load_host_json
 from local.host.logs import text_handler
-from local.host.options import load_options
 from local.host.web import create_app
 from local.stack.serve import serve
 
@@ -31,8 +32,15 @@ def main() -> None:
         help="threads of the worker: a number, or cores+4 as after a placeholder start "
         "(default: PYTHON_THREADPOOL_THREAD_COUNT, else 1000)",
     )
+    parser.add_argument(
+        "--skip-unsupported",
+        action="store_true",
+        help="leave out functions whose bindings only the real host runs, such as HTTP, instead of ending",
+    )
     arguments = parser.parse_args()
     options = {"LOCAL_HOST_THREADS": arguments.threads} if arguments.threads else {}
+    if arguments.skip_unsupported:
+        options["LOCAL_HOST_SKIP_UNSUPPORTED"] = "true"
     try:
         host = _load(arguments.app.resolve(), {**os.environ, **options})
     except HostFault as fault:
@@ -43,6 +51,14 @@ def main() -> None:
         serve(create_app(host), name=_NAME, host=arguments.host, port=arguments.port)
     finally:
         host.worker.stop()
+    if host.stop_reason is not None:
+        # The last line says why; the exit code is 0, as that of the Functions host.
+        sys.stderr.write(f"{_NAME} stopped by itself: {host.stop_reason}\n")
+
+
+def _shut_down() -> None:
+    # The server ends on this signal, and stops the host on its way.
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _load(app: Path, environment: Mapping[str, str]) -> Host:
@@ -56,7 +72,7 @@ def _load(app: Path, environment: Mapping[str, str]) -> Host:
     # The host's own calls to storage are not the app's business.
     for noisy in ("azure", "urllib3", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    host = Host(app, settings, host_json, load_options(settings))
+    host = Host(app, settings, host_json, load_options(settings), shut_down=_shut_down)
     check_host_storage(host.connections)
     host.load()
     return host

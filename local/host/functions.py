@@ -1,12 +1,16 @@
 """The functions of an app and their triggers, as Microsoft's runtime indexed them."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from local.host.faults import HostFault
+from local.host.faults import FunctionFault, HostFault
+
+# BindingMetadata of the Functions host.
+_BINDING_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]{0,127}|\$return")
 
 
 class DataType(StrEnum):
@@ -53,6 +57,10 @@ class Function:
         return f"Host.Functions.{self.name}"
 
 
+class UnsupportedFault(HostFault):
+    """A function has a binding that only the real host runs."""
+
+
 def parse_function(document: dict[str, Any]) -> Function:
     """Read one function of the worker's answer.
 
@@ -60,21 +68,28 @@ def parse_function(document: dict[str, Any]) -> Function:
         document: `name`, `id` and `bindings` (JSON texts) of the function.
 
     Raises:
-        HostFault: It has a binding that the stand-in does not support.
+        FunctionFault: A binding has a name that the host refuses.
+        UnsupportedFault: It has a binding that the stand-in does not support.
     """
     name = document["name"]
     bindings = [json.loads(text) for text in document["bindings"]]
     triggers = []
     for binding in bindings:
+        if not _BINDING_NAME.fullmatch(binding["name"]):
+            raise FunctionFault(
+                f"The binding name {binding['name']} is invalid. Please assign a valid name to the binding: "
+                "letters and digits, a letter first."
+            )
         parse = _TRIGGERS.get(binding["type"].lower())
         if parse is None:
-            raise HostFault(
+            raise UnsupportedFault(
                 f"Function {name} has a binding of type {binding['type']}, which the host stand-in does not support "
-                f"(only {', '.join(_TRIGGERS)}); run this app with Azure Functions Core Tools."
+                f"(only {', '.join(_TRIGGERS)}); run the other functions with --skip-unsupported, or this app with "
+                "Azure Functions Core Tools."
             )
         triggers.append(parse(name, binding))
     if len(triggers) != 1:
-        raise HostFault(f"Function {name} has {len(triggers)} triggers; it must have exactly one.")
+        raise UnsupportedFault(f"Function {name} has {len(triggers)} triggers; it must have exactly one.")
     return Function(name, document["id"], triggers[0])
 
 

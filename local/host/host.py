@@ -2,35 +2,37 @@
 
 import concurrent.futures
 import logging
+import threading
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from azure.storage.queue import QueueClient, QueueMessage
-
-from local.host.app_settings import AppSettings
-from local.host.connections import HOST_CONNECTION, Connections
+from local.host.configuration.app_settings import AppSettings
+from local.host.configuration.host_id import host_id
+from local.host.configuration.host_json import HostJson
+from local.host.configuration.options import Options
+from local.host.configuration.thread_pool import ThreadPool
 from local.host.deadlines import Deadlines
-from local.host.faults import FunctionFault, HostFault
-from local.host.functions import Function, QueueTrigger, TimerTrigger, parse_function
-from local.host.host_json import HostJson
-from local.host.host_storage import lock_blob, timer_status_blob
-from local.host.identity_of_host import host_id
-from local.host.options import Options
-from local.host.queue_listener import ListenerOptions, QueueListener
-from local.host.queues import poison_name
-from local.host.thread_pool import ThreadPool
-from local.host.timer_listener import TimerListener, TimerOptions
-from local.host.timer_schedule import Schedule, time_zone
-from local.host.timer_status import TimerMonitor, TimerStatus
-from local.host.trigger_data import BY_HAND, hand_made_queue_invocation, queue_invocation, timer_invocation
-from local.host.worker_process import Invocation, InvocationResult, WorkerSupervisor
+from local.host.faults import FunctionFault, HostFault, IndexingFault
+from local.host.functions import Function, QueueTrigger, TimerTrigger, UnsupportedFault, parse_function
+from local.host.listeners import Listeners
+from local.host.storage.connections import HOST_CONNECTION, Connections
+from local.host.storage.errors import one_line
+from local.host.trigger_data import BY_HAND, hand_made_queue_invocation, timer_invocation
+from local.host.worker.invocation import Invocation, InvocationResult
+from local.host.worker.supervisor import WorkerSupervisor
 
 _logger = logging.getLogger("Host.Startup")
 
-# Time for the storage calls about messages whose invocation was given up.
-_GIVEN_UP_SECONDS = 3.0
+#: With this setting a stop begins with a drain; without it messages are received until nothing runs.
+_DRAIN_SETTING = "FUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING"
+# Where this is set, the Functions host drains too.
+_KUBERNETES = "KUBERNETES_SERVICE_HOST"
+
+#: The key of `Host.errors` for an app that could not be indexed at all.
+ALL_FUNCTIONS = "*"
 
 
 class DrainState(StrEnum):
@@ -41,147 +43,126 @@ class DrainState(StrEnum):
     COMPLETED = "Completed"
 
 
-class Listener(Protocol):
-    """What waits for one trigger."""
-
-    def start(self) -> None:
-        """Begin to wait."""
-
-    def stop_receiving(self) -> None:
-        """Start nothing new."""
-
-    def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until nothing that was started goes on; False when time is up first."""
-
-
 class Host:
-    """One running host of one function app."""
+    """One running host of one function app.
 
-    def __init__(self, app: Path, settings: AppSettings, host_json: HostJson, options: Options) -> None:
+    Attributes:
+        id: The host's id.
+        functions: The functions of the app by name, those in error included.
+        errors: What is wrong with a function, by its name; under `*` why the app could not be indexed.
+        stop_reason: Why the host stops by itself; None while it runs or when it was asked to stop.
+    """
+
+    def __init__(
+        self, app: Path, settings: AppSettings, host_json: HostJson, options: Options, *, shut_down: Callable[[], None]
+    ) -> None:
+        """Make a host; `load` and `start` run it.
+
+        Args:
+            app: Folder of the function app.
+            settings: The app's settings.
+            host_json: The app's host.json.
+            options: The stand-in's own options.
+            shut_down: Called once when the host has to stop by itself; whoever serves it then calls `stop`.
+        """
         self.id = host_id(app, settings)
         self.settings = settings
-        self.host_json = host_json
-        self.options = options
-        self.connections = Connections(settings)
         self.functions: dict[str, Function] = {}
         self.errors: dict[str, str] = {}
         self.draining = False
-        self.deadlines = Deadlines()
-        threads = ThreadPool(options.threads, settings)
-        self.worker = WorkerSupervisor(app, settings, host_json, self.deadlines, threads)
-        self._listeners: list[Listener] = []
-        self._queue_listeners: dict[str, QueueListener] = {}
+        self.stop_reason: str | None = None
+        self.connections = Connections(settings, options.durations)
+        self._app = app
+        self._host_json = host_json
+        self._options = options
+        self._shut_down = shut_down
+        self._one_reason = threading.Lock()
+        self._deadlines = Deadlines()
+        self.worker = WorkerSupervisor(
+            app=app,
+            settings=settings,
+            host_json=host_json,
+            durations=options.durations,
+            deadlines=self._deadlines,
+            threads=ThreadPool(options.threads, settings),
+            gave_up=self._stop_by_itself,
+        )
+        self._listeners = Listeners(
+            host_id=self.id,
+            settings=settings,
+            host_json=host_json,
+            options=options,
+            connections=self.connections,
+            deadlines=self._deadlines,
+            run=self._run,
+            failed=self._unhandled,
+        )
 
     def load(self) -> None:
-        """Start the worker and index the app.
+        """Start the worker and index the app; one that cannot be indexed leaves a host without functions.
 
         Raises:
-            HostFault: The app cannot be loaded or has a binding that is not supported.
+            HostFault: The worker ended, or a binding is not supported.
         """
-        documents = self.worker.start()
-        functions = [parse_function(document) for document in documents]
-        self.functions = {function.name: function for function in functions}
-        if not functions:
-            _logger.warning("No functions were found in function_app.py.")
+        try:
+            documents = self.worker.start()
+        except IndexingFault as fault:
+            self.errors[ALL_FUNCTIONS] = str(fault)
+            _logger.error(  # noqa: TRY400 - the stack is the runtime's
+                "Worker failed to index functions in %s: %s\n%s", self._app, fault, fault.stack
+            )
+            return
         for document in documents:
-            if document["has_retry"]:
-                _logger.warning("The retry policy of function '%s' has no effect here.", document["name"])
-        for setting in self.host_json.ignored:
+            self._add_function(document)
+        if not documents:
+            self.errors[ALL_FUNCTIONS] = f"No functions were found in {self._app / 'function_app.py'}."
+            _logger.warning("%s", self.errors[ALL_FUNCTIONS])
+        for setting in self._host_json.ignored:
             _logger.warning("The setting '%s' of host.json has no effect here.", setting)
+
+    def _add_function(self, document: dict[str, Any]) -> None:
+        try:
+            function = parse_function(document)
+        except UnsupportedFault as fault:
+            if not self._options.skip_unsupported:
+                raise
+            self._report(document["name"], fault)
+        except FunctionFault as fault:
+            self._report(document["name"], fault)
+        else:
+            self.functions[function.name] = function
+            if document["has_retry"]:
+                _logger.warning("The retry policy of function '%s' has no effect here.", function.name)
+
+    def _report(self, name: str, fault: Exception) -> None:
+        self.errors[name] = str(fault)
+        _logger.error("The '%s' function is in error: %s", name, fault)
 
     def start(self) -> None:
         """Listen for every function; one that cannot be listened for is reported and left out."""
+        started = []
         for function in self.functions.values():
             if self.settings.is_disabled(function.name):
                 _logger.info("Function '%s' is disabled", function.name)
                 continue
             try:
-                self._add_listener(function)
+                self._listeners.add(function)
+                started.append(function.name)
             except FunctionFault as fault:
-                self.errors[function.name] = str(fault)
-                _logger.error("The '%s' function is in error: %s", function.name, fault)  # noqa: TRY400
-        for listener in self._listeners:
-            listener.start()
-        started = [name for name in self.functions if name not in self.errors and not self.settings.is_disabled(name)]
+                self._report(function.name, fault)
+        self._listeners.start()
         _logger.info("Host %s listens for %s functions: %s", self.id, len(started), ", ".join(started))
 
-    def _add_listener(self, function: Function) -> None:
-        match function.trigger:
-            case QueueTrigger():
-                self._add_queue_listener(function, function.trigger)
-            case TimerTrigger():
-                self._add_timer_listener(function, function.trigger)
-
-    def _add_queue_listener(self, function: Function, trigger: QueueTrigger) -> None:
-        queues = self.host_json.queues
-        service = self.connections.get(trigger.connection).queue_service()
-        queue_name = self.settings.resolve(trigger.queue_name)
-        queue = service.get_queue_client(queue_name)
-        poison = poison_name(queue.queue_name)
-        poison_queue = service.get_queue_client(poison) if poison else None
-
-        def process(message: QueueMessage, body: bytes) -> "concurrent.futures.Future[bool]":
-            return self.run(queue_invocation(function, trigger.data_type, message, body, queue_name=queue_name))
-
-        options = ListenerOptions(
-            batch_size=queues.batch_size,
-            new_batch_threshold=queues.new_batch_threshold,
-            max_dequeue_count=queues.max_dequeue_count,
-            visibility_timeout=queues.visibility_timeout,
-            max_polling_interval=queues.max_polling_interval,
-            message_encoding=queues.message_encoding,
-            receive_visibility=self.options.receive_visibility,
-        )
-        listener = QueueListener(
-            queue,
-            options,
-            self.deadlines,
-            process=process,
-            poison_queue=poison_queue,
-            poisoned=self.queue_written,
-        )
-        self._listeners.append(listener)
-        self._queue_listeners[listener.url] = listener
-
-    def _add_timer_listener(self, function: Function, trigger: TimerTrigger) -> None:
-        schedule = Schedule(self.settings.resolve(trigger.schedule), time_zone(self.settings))
-        service = self.connections.get(HOST_CONNECTION).blob_service()
-        monitored = trigger.use_monitor and schedule.is_monitored()
-        status_blob = timer_status_blob(service, self.id, function.full_name)
-
-        def run(status: TimerStatus | None, past_due: bool) -> "concurrent.futures.Future[bool]":
-            reason = "Timer fired (past due)" if past_due else "Timer fired"
-            return self.run(timer_invocation(function, status, past_due=past_due, reason=reason))
-
-        lock_period = self.options.timer_lock or self.host_json.listener_lock_period
-        options = TimerOptions(
-            run_on_startup=trigger.run_on_startup,
-            lock_period=lock_period,
-            lock_recovery=self.options.timer_lock_recovery or self.host_json.listener_lock_recovery,
-        )
-        self._listeners.append(
-            TimerListener(
-                function.name,
-                schedule,
-                options,
-                lock_blob=lock_blob(service, self.id, function.full_name),
-                monitor=TimerMonitor(status_blob) if monitored else None,
-                run=run,
-            )
-        )
-
     def run_by_hand(self, function: Function, data: str) -> None:
-        """Run a function once, outside its trigger, without waiting for it.
+        """Run a function once, outside its trigger, without waiting for it; a disabled one runs, too.
 
         Args:
             function: The function.
             data: The body of the message of a queue function; timers need none.
 
         Raises:
-            FunctionFault: The function is disabled or in error.
+            FunctionFault: The function is in error.
         """
-        if self.settings.is_disabled(function.name):
-            raise FunctionFault(f"The '{function.name}' function is disabled.")
         if function.name in self.errors:
             raise FunctionFault(f"The '{function.name}' function is in error: {self.errors[function.name]}")
         match function.trigger:
@@ -189,10 +170,9 @@ class Host:
                 invocation = hand_made_queue_invocation(function, function.trigger.data_type, data)
             case TimerTrigger():
                 invocation = timer_invocation(function, None, past_due=False, reason=BY_HAND)
-        self.run(invocation)
+        self._run(invocation)
 
-    def run(self, invocation: Invocation) -> "concurrent.futures.Future[bool]":
-        """Start an invocation; the future says whether it succeeded."""
+    def _run(self, invocation: Invocation) -> "concurrent.futures.Future[bool]":
         succeeded: concurrent.futures.Future[bool] = concurrent.futures.Future()
 
         def ended(result: "concurrent.futures.Future[InvocationResult]") -> None:
@@ -201,17 +181,22 @@ class Host:
         self.worker.invoke(invocation).add_done_callback(ended)
         return succeeded
 
-    def queue_written(self, queue: QueueClient) -> None:
-        """Wake the listener of a queue that this host has just put a message on."""
-        listener = self._queue_listeners.get(queue.url)
-        if listener is not None:
-            listener.wake()
+    def _unhandled(self, error: Exception) -> None:
+        first_line = one_line(error)
+        self._stop_by_itself(f"An unhandled exception has occurred. Host is shutting down. {first_line}")
+
+    def _stop_by_itself(self, reason: str) -> None:
+        with self._one_reason:
+            if self.stop_reason is not None:
+                return
+            self.stop_reason = reason
+        _logger.critical("%s", reason)
+        self._shut_down()
 
     def drain(self) -> None:
-        """Start nothing new; what runs goes on to its end."""
+        """Start nothing new; what runs continues to its end."""
         self.draining = True
-        for listener in self._listeners:
-            listener.stop_receiving()
+        self._listeners.stop_receiving()
 
     @property
     def drain_state(self) -> DrainState:
@@ -221,19 +206,21 @@ class Host:
         return DrainState.IN_PROGRESS if self.worker.in_flight else DrainState.COMPLETED
 
     def stop(self) -> None:
-        """Drain, wait for what runs up to the limit, then end the worker."""
+        """Stop as the Functions host does, within the shutdown limit.
+
+        Running invocations are awaited. Without the drain setting the listeners receive and start messages meanwhile.
+        What still runs at the limit is killed with the worker; its messages stay invisible for the rest of their time.
+        """
+        end = time.monotonic() + self._options.shutdown_limit
+        _logger.info("Host is shutting down; %s invocations are running.", self.worker.in_flight)
+        if self.settings.is_on(_DRAIN_SETTING) or self.settings.get(_KUBERNETES):
+            self.drain()
+        self.worker.wait_until_idle(self._options.shutdown_limit)
         self.drain()
-        end = time.monotonic() + self.options.shutdown_limit
-        for listener in self._listeners:
-            listener.wait_until_idle(max(0.0, end - time.monotonic()))
-        left = self.worker.in_flight
-        if left:
-            _logger.warning("%s invocations did not end in time; they are given up.", left)
+        if not self._listeners.wait_until_idle(max(0.0, end - time.monotonic())):
+            _logger.error("Host did not shutdown within its allotted time.")
         self.worker.stop()
-        # What was given up counts as failed, so its messages become visible again.
-        for listener in self._listeners:
-            listener.wait_until_idle(_GIVEN_UP_SECONDS)
-        self.deadlines.stop()
+        self._deadlines.stop()
 
 
 def check_host_storage(connections: Connections) -> None:

@@ -6,8 +6,8 @@ from datetime import datetime
 from azure.storage.queue import QueueMessage
 
 from local.host.functions import DataType, Function
-from local.host.timer_status import TimerStatus
-from local.host.worker_process import Invocation, Metadata
+from local.host.timers.status import TimerStatus
+from local.host.worker.invocation import Invocation, Metadata
 
 #: The reason in the log of a function that was run by hand.
 BY_HAND = "This function was programmatically called via the host APIs."
@@ -47,10 +47,12 @@ def hand_made_queue_invocation(function: Function, data_type: DataType, body: st
 def _invocation_of_body(
     function: Function, data_type: DataType, body: bytes, metadata: Metadata, reason: str
 ) -> Invocation:
-    text = body.decode(errors="replace")
-    metadata["QueueTrigger"] = ("string", text)
     if data_type is DataType.BINARY:
+        metadata["QueueTrigger"] = ("string", body.decode(errors="replace"))
         return Invocation(function, "bytes", body, metadata, reason)
+    # Bytes that are no UTF-8 fail here, at each delivery, before the function is called.
+    text = body.decode()
+    metadata["QueueTrigger"] = ("string", text)
     apply_body_members(metadata, text)
     return Invocation(function, "string", text.encode(), metadata, reason)
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from local.host.faults import FunctionFault
 from local.host.host import Host
-from local.host.storage_errors import one_line
+from local.host.storage.errors import one_line
 from local.stack.serve import HEALTH_ROUTE
 
 _ACCEPTED = 202

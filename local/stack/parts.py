@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -56,11 +57,18 @@ class Part:
         self.name = name
         self.log = log
         self.url = ""
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
+        self._command = command
+        self._environment = {**os.environ, **environment}
+        self._folder = folder
+        log.write_bytes(b"")
+        self._process = self._popen(command)
+
+    def _popen(self, command: list[str]) -> "subprocess.Popen[bytes]":
+        with self.log.open("ab") as output:
+            return subprocess.Popen(
                 command,
-                cwd=folder,
-                env={**os.environ, **environment},
+                cwd=self._folder,
+                env=self._environment,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -88,6 +96,21 @@ class Part:
             time.sleep(0.02)
         raise PartError(f"The {self.name} was not ready within {_START_SECONDS:.0f} s. It said:\n{self._tail()}")
 
+    def ended(self) -> str | None:
+        """Return how the part ended by itself, with the last line of its log; None while it runs."""
+        exit_code = self._process.poll()
+        if exit_code is None:
+            return None
+        how = f"killed by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
+        last = self._tail().rpartition("\n")[2]
+        return f"{how}, last line: {last}"
+
+    def restart(self) -> None:
+        """Start a part that has ended again, at the same address; its log continues."""
+        self._close_pipe()
+        port = self.url.rpartition(":")[2]
+        self._process = self._popen([*self._command, "--port", port] if port else self._command)
+
     def check(self) -> None:
         """Raises where the part has ended.
 
@@ -105,6 +128,9 @@ class Part:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._close_pipe()
+
+    def _close_pipe(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
 

@@ -14,7 +14,10 @@ from azure.core.exceptions import AzureError
 
 from local.azurite import Azurite
 from local.stack.env_file import write_env
+from local.stack.indexed import check_indexed
 from local.stack.parts import CoreToolsHost, Part, PartError
+from local.stack.restarts import Restarts
+from local.stack.status import PartStatus, remove_status, write_status
 from shared.settings import StorageConnection
 from shared.storage.account import connect_storage
 from shared.upkeep.provision import create_storage
@@ -30,6 +33,8 @@ QUICK_SETTINGS = {
     "TIME_SCALE": "0.1",
     "MAX_REQUESTS_PER_SECOND": "0",
     "LOCAL_HOST_RECEIVE_VISIBILITY": "60",
+    # As the deployment has it: a host that stops receives nothing more.
+    "FUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING": "true",
 }
 # Not for a real GeoCatalog, which takes as long as it takes and limits how often it is asked.
 _FOR_EMULATORS_ONLY = frozenset({"TRACK_SCHEDULE", "RENEW_SCHEDULE", "TIME_SCALE", "MAX_REQUESTS_PER_SECOND"})
@@ -82,6 +87,7 @@ class Stack:
         self._options = options
         self._say = say
         self._parts: list[Part] = []
+        self._restarts: list[Restarts] = []
         self._resources = ExitStack()
         self.environment: dict[str, str] = {}
         self.endpoints: dict[str, str] = {}
@@ -102,17 +108,22 @@ class Stack:
     def stop(self) -> None:
         """Stops every part, the last started first, and removes the env file."""
         (self._options.state / "env").unlink(missing_ok=True)
+        remove_status(self._options.state)
         self._resources.close()
         self._parts.clear()
+        self._restarts.clear()
 
     def check(self) -> None:
-        """Looks whether every part still runs.
+        """Looks whether every part still runs, and starts a host that stopped again.
 
         Raises:
-            PartError: a part ended by itself.
+            PartError: a part that the platform would not start again ended by itself.
         """
         for part in self._parts:
             part.check()
+        changed = [restarts.check() for restarts in self._restarts]
+        if any(changed):
+            self._write_status()
 
     def _start(self) -> None:
         options = self._options
@@ -129,6 +140,7 @@ class Stack:
         self._start_event_grid(connection)
         if options.with_host:
             self._start_host()
+        self._write_status()
         write_env(options.state / "env", self.environment)
 
     def _pace(self) -> dict[str, str]:
@@ -187,7 +199,23 @@ class Stack:
     def _start_host(self) -> None:
         host = self._core_tools_host() if self._options.core_tools else self._host_stand_in()
         self._await(host)
+        check_indexed(host)
         self.environment["LOCAL_HOST_URL"] = host.url
+
+    def _write_status(self) -> None:
+        restarted = {restarts.part.name: restarts for restarts in self._restarts}
+        write_status(
+            self._options.state,
+            [
+                PartStatus(
+                    name=name,
+                    url=url,
+                    restarts=restarted[name].count if name in restarted else 0,
+                    last_reason=restarted[name].last_reason if name in restarted else None,
+                )
+                for name, url in self.endpoints.items()
+            ],
+        )
 
     def _start_event_grid(self, connection: str) -> None:
         state = str(self._options.state / "event-grid.json")
@@ -206,6 +234,7 @@ class Stack:
             ["--app", str(PROJECT)],
             port="host",
             environment=self.environment,
+            restarted=True,
         )
 
     def _core_tools_host(self) -> Part:
@@ -214,17 +243,27 @@ class Stack:
         program = str(self._options.core_tools)
         host = CoreToolsHost(program, PROJECT, port, log=log, environment=self.environment)
         self._resources.callback(host.stop)
-        self._parts.append(host)
+        self._restarts.append(Restarts(host))
         return host
 
     def _part(
-        self, name: str, module: str, arguments: list[str], *, port: str, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        module: str,
+        arguments: list[str],
+        *,
+        port: str,
+        environment: Mapping[str, str] | None = None,
+        restarted: bool = False,
     ) -> Part:
         number = str(self._options.ports.get(port, 0))
         log = self._options.state / "logs" / f"{port}.log"
         part = Part(name, module, [*arguments, "--port", number], log=log, environment=environment or {})
         self._resources.callback(part.stop)
-        self._parts.append(part)
+        if restarted:
+            self._restarts.append(Restarts(part))
+        else:
+            self._parts.append(part)
         return part
 
     def _await(self, part: Part) -> None:

@@ -1,12 +1,21 @@
 """The stack itself: what it says when something is in its way, and that its env file serves a shell."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import psutil
+import pytest
+import requests
+
+from local.stack.indexed import check_indexed
+from local.stack.parts import Part, PartError
 from shared.settings import read_settings
+from tests.integration.host.host_under_test import make_app
 from tests.running_stack import GEOCATALOG, read_env, running_stack, wait_for
 
 
@@ -44,6 +53,46 @@ def test_a_running_stack_serves_a_shell_and_refuses_a_second_one_in_its_folder(t
         assert second.returncode == 1
         assert "runs in" in second.stderr
         assert oct((tmp_path / "env").stat().st_mode)[-3:] == "600"
+
+
+def test_a_host_that_ends_is_started_again_and_status_tells_why(tmp_path: Path) -> None:
+    def status() -> tuple[int, dict[str, Any]]:
+        done = local("status", "--json", "--state", str(tmp_path))
+        document = json.loads(done.stdout)
+        [host] = [part for part in document["parts"] if part["name"] == "Functions host stand-in"] or [{}]
+        return done.returncode, host
+
+    assert status() == (1, {})
+    with running_stack(tmp_path) as stack:
+        assert status() == (0, {**status()[1], "up": True, "restarts": 0, "last_reason": None})
+        port = int(stack.env["LOCAL_HOST_URL"].rpartition(":")[2])
+        [process] = {
+            connection.pid
+            for connection in psutil.net_connections("tcp")
+            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN
+        }
+        assert process is not None
+        os.kill(process, signal.SIGKILL)
+        code, host = wait_for(lambda: (found := status())[1]["last_reason"] and found, "the end to be noticed")
+        assert code == 1 or host["restarts"] == 1
+        assert host["last_reason"].startswith("killed by SIGKILL")
+        wait_for(lambda: status()[0] == 0, "the host to be back")
+        assert status()[1]["restarts"] == 1
+        # At its old address, with the app.
+        names = {function["name"] for function in requests.get(f"{host['url']}/admin/functions", timeout=10).json()}
+        assert "ingest_item" in names
+
+
+def test_an_app_that_cannot_be_indexed_is_told_to_the_person_who_waits(tmp_path: Path) -> None:
+    app = make_app(tmp_path, "missing_module_app", {})
+    storage = {"AzureWebJobsStorage": "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"}
+    host = Part("host", "local.host", ["--app", str(app)], log=tmp_path / "host.log", environment=storage)
+    try:
+        host.wait_ready()
+        with pytest.raises(PartError, match=r"could not index any function.*a_module_that_is_not_installed"):
+            check_indexed(host)
+    finally:
+        host.stop()
 
 
 def test_a_stack_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ import requests
 
 from local.azurite import Azurite
 from local.stack.parts import Part
+from local.stack.restarts import Restarts
 from local.stack.stack import PROJECT, QUICK_SETTINGS
 from shared.clients import Clients, build_clients
 from shared.records.status_rows import ITEM_PREFIX
@@ -56,7 +58,8 @@ class FaultyStack:
         self._folder = folder
         self._resources = resources
         self.azurite = resources.enter_context(Azurite(folder / "azurite"))
-        self.hosts: list[Part] = []
+        self.hosts: list[Restarts] = []
+        self._hosts_lock = threading.Lock()
         self.figures: Counter[str] = Counter()
         identity = self._start("identity", "local.identity", ["--header", "a header"])
         emulator = self._start("geocatalog", "local.geocatalog", ["--assets", "trust"])
@@ -89,15 +92,28 @@ class FaultyStack:
         """Starts one more host with the real app."""
         host = self._start(f"host-{self.figures['hosts started']}", "local.host", ["--app", str(PROJECT)])
         self.figures["hosts started"] += 1
-        self.hosts.append(host)
+        with self._hosts_lock:
+            self.hosts.append(Restarts(host))
         return host
 
     def kill_host(self) -> None:
         """Kills one host as a power cut would, and its worker with it."""
-        host = self.hosts.pop()
+        with self._hosts_lock:
+            host = self.hosts.pop().part
         os.kill(host.pid, signal.SIGKILL)
         host.stop()
         self.figures["hosts killed"] += 1
+
+    def hosts_restarted(self) -> int:
+        """Counts the restarts of hosts that stopped by themselves, as they do without storage."""
+        return sum(host.count for host in self.hosts)
+
+    def supervise(self, ended: threading.Event) -> None:
+        """Starts hosts again that stopped by themselves, as the platform does, until an event is set."""
+        while not ended.wait(0.1):
+            with self._hosts_lock:
+                for host in self.hosts:
+                    host.check()
 
     def behave(self, **behavior: Any) -> None:
         """Tells the emulator how to behave."""
@@ -209,7 +225,15 @@ def faulty_stack(folder: Path, name: str) -> Iterator[FaultyStack]:
         stack = FaultyStack(folder, resources)
         for variable in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"):
             patch.setenv(variable, stack.environment[variable])
-        yield stack
+        ended = threading.Event()
+        supervision = threading.Thread(target=stack.supervise, args=(ended,))
+        supervision.start()
+        try:
+            yield stack
+        finally:
+            ended.set()
+            supervision.join()
+        stack.figures["hosts restarted"] = stack.hosts_restarted()
         stack.report(name)
 
 

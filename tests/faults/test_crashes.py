@@ -35,6 +35,8 @@ def test_storage_stopped_and_started_on_its_data(stack: FaultyStack) -> None:
         stack.figures["storage stopped"] += 1
         stack.azurite.start()
     check_all_ingested(stack, items)
+    # A host whose storage is gone stops; the platform starts it again.
+    assert stack.hosts_restarted() > 0
 
 
 def test_duplicates_and_reordering(stack: FaultyStack) -> None:

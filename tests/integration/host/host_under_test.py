@@ -38,6 +38,14 @@ def eventually(probe: Callable[[], T | None], *, seconds: float = 60.0, explain:
         time.sleep(0.05)
 
 
+def has_ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
 def storage_settings(azurite: Azurite) -> dict[str, str]:
     connection_string = azurite.connection_string()
     return {"AzureWebJobsStorage": connection_string, "INGEST_STORAGE": connection_string}

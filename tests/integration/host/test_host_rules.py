@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.host.app_settings import AppSettings
-from local.host.backoff import RandomizedExponentialBackoff
+from local.host.configuration.app_settings import AppSettings
+from local.host.configuration.thread_pool import ThreadPool
 from local.host.faults import FunctionFault, HostFault
 from local.host.logs import CategoryFilter
-from local.host.thread_pool import ThreadPool
-from local.host.timer_schedule import Schedule, time_zone
+from local.host.queues.backoff import RandomizedExponentialBackoff
+from local.host.timers.schedule import Schedule, time_zone
 
 REYKJAVIK = ZoneInfo("Atlantic/Reykjavik")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -64,6 +64,9 @@ def test_time_zone_of_schedules() -> None:
 
 def test_back_off_grows_to_the_longest_pause_and_starts_over() -> None:
     backoff = RandomizedExponentialBackoff(longest=2.0)
+    # At the start 100 ms come before the doubling begins, and after a message too.
+    assert backoff.next_pause(found_something=False) == pytest.approx(0.1)
+    assert 0.18 <= backoff.next_pause(found_something=False) <= 0.22
     assert backoff.next_pause(found_something=True) == pytest.approx(0.1)
     pauses = [backoff.next_pause(found_something=False) for _ in range(8)]
     assert pauses == sorted(pauses)

@@ -1,5 +1,6 @@
 """A sample app: what a message does is said in its body; what happened is recorded in a file."""
 
+import asyncio
 import json
 import logging
 import os
@@ -91,6 +92,8 @@ async def record_poison(msg: func.QueueMessage) -> None:
     record(event="poison", body=body, id=msg.id, dequeue_count=msg.dequeue_count)
     if "fail again" in body:
         raise ValueError("asked to fail on the poison queue too")
+    if "cancel" in body:
+        raise asyncio.CancelledError
 
 
 @app.queue_trigger(

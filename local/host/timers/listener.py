@@ -2,17 +2,21 @@
 
 import concurrent.futures
 import logging
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from local.host.host_storage import HostBlob
-from local.host.listener_lock import ListenerLock
-from local.host.timer_schedule import Schedule
-from local.host.timer_status import TimerMonitor, TimerStatus, check_past_due
+from local.host.storage.host_blobs import HostBlob
+from local.host.timers.lock import ListenerLock
+from local.host.timers.schedule import Schedule
+from local.host.timers.status import TimerMonitor, TimerStatus, check_past_due
 
 _logger = logging.getLogger("Host.Timers")
+
+# Of 109 recorded runs 16 began up to 2 ms before their moment: functions must not tell the tick from the clock.
+_EARLY_SHARE, _MOST_EARLY_SECONDS = 16 / 109, 0.002
 
 #: Runs the function with the status it is shown (None without a record) and whether the run is past due.
 RunTimer = Callable[[TimerStatus | None, bool], "concurrent.futures.Future[bool]"]
@@ -100,16 +104,18 @@ class TimerListener:
             status = self._tick(status, past_due=False, unscheduled=False)
 
     def _wait_until(self, moment: datetime) -> bool:
+        # Not for secrets: it only makes a tick now and then a little early.
+        early = random.uniform(0, _MOST_EARLY_SECONDS) if random.random() < _EARLY_SHARE else 0.0  # noqa: S311
         while True:
             if self._stopping.is_set() or not self._lock.held:
                 return False
             left = (moment - self._schedule.now()).total_seconds()
-            if left <= 0:
+            if left <= early:
                 return True
             self._awake.clear()
             # Checked again after the clear, so that no stop slips through.
             if not self._stopping.is_set() and self._lock.held:
-                self._awake.wait(left)
+                self._awake.wait(left - early)
 
     def _tick(self, status: TimerStatus, *, past_due: bool, unscheduled: bool) -> TimerStatus:
         began = self._schedule.now()

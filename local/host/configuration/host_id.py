@@ -5,7 +5,7 @@ import re
 import socket
 from pathlib import Path
 
-from local.host.app_settings import AppSettings
+from local.host.configuration.app_settings import AppSettings
 from local.host.faults import HostFault
 
 _SETTING = "AzureFunctionsWebHost__hostid"

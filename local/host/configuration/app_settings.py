@@ -23,10 +23,16 @@ class AppSettings:
         """The value of a setting; an empty one counts as missing."""
         return self._values.get(name.casefold()) or default
 
+    def is_on(self, name: str) -> bool:
+        """Whether a switch is on: its value is `true` or `1`."""
+        return (self.get(name) or "").lower() in {"1", "true"}
+
     def is_disabled(self, function: str) -> bool:
-        """Whether a function is switched off by `AzureWebJobs.NAME.Disabled` (or `AzureWebJobs__NAME__Disabled`)."""
-        names = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs__{function}__Disabled")
-        return any((self.get(name) or "").lower() in {"1", "true"} for name in names)
+        """Whether a function is switched off by `AzureWebJobs.NAME.Disabled` or `AzureWebJobs_NAME_Disabled`.
+
+        `AzureWebJobs__NAME__Disabled` does nothing: these two names are looked up as they are.
+        """
+        return any(self.is_on(f"AzureWebJobs{mark}{function}{mark}Disabled") for mark in "._")
 
     def section(self, name: str) -> dict[str, str]:
         """The settings below a name, as `{"queueserviceuri": …}` for `NAME__queueServiceUri`; names in lower case."""

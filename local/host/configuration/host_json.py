@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from local.host.app_settings import AppSettings
+from local.host.configuration.app_settings import AppSettings
 from local.host.faults import HostFault
 from local.host.logs import LEVELS
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from azure.core.exceptions import AzureError
 
-from local.host.host_storage import HostBlob
-from local.host.storage_errors import one_line
-from local.host.timer_schedule import Schedule
+from local.host.storage.errors import one_line
+from local.host.storage.host_blobs import HostBlob
+from local.host.timers.schedule import Schedule
 
 _logger = logging.getLogger("Host.Timers")
 
@@ -70,9 +70,10 @@ def check_past_due(monitor: TimerMonitor, schedule: Schedule, now: datetime) -> 
     status = monitor.read()
     if status is None:
         # Written at once, so that even a timer that never ran is found past due after a long stop.
-        status = TimerStatus(None, schedule.next_after(now), now)
-        monitor.write(status)
-        return status, False
+        following = schedule.next_after(now)
+        monitor.write(TimerStatus(None, following, now))
+        # The first run is shown no LastUpdated, although the record has one.
+        return TimerStatus(None, following, None), False
     base = status.last or status.last_updated or now
     expected = schedule.next_after(base)
     if status.next != expected:

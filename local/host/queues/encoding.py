@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from local.host.host_json import MessageEncoding
+from local.host.configuration.host_json import MessageEncoding
 
 
 class UndecodableMessageError(ValueError):
@@ -27,3 +27,8 @@ def decode(text: str, encoding: MessageEncoding) -> bytes:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise UndecodableMessageError(str(error)) from None
+
+
+def encode(body: bytes, encoding: MessageEncoding) -> str:
+    """The text to put on a queue for a body."""
+    return body.decode() if encoding is MessageEncoding.NONE else base64.b64encode(body).decode()

@@ -16,14 +16,14 @@ from typing import Any
 
 if __name__ == "__main__":
     # The app's own folder must come first on the path, this file's folder must not be on it at all.
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import azure_functions_runtime as runtime
 from azure_functions_runtime.bindings.datumdef import Datum
 from azure_functions_runtime.native_invocation import invocation_request_native
 
-from local.host.frames import Frame, FrameStream
 from local.host.logs import text_handler
+from local.host.worker.frames import Frame, FrameStream
 
 _RUNTIME_LOGGER = "azure.functions"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from croniter import croniter
 
-from local.host.app_settings import AppSettings
+from local.host.configuration.app_settings import AppSettings
 from local.host.faults import FunctionFault
 
 _LOCAL_TIME_FILE = Path("/etc/localtime")

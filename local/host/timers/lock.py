@@ -8,8 +8,8 @@ from collections.abc import Callable
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobLeaseClient
 
-from local.host.host_storage import HostBlob
-from local.host.storage_errors import one_line
+from local.host.storage.errors import one_line
+from local.host.storage.host_blobs import HostBlob
 
 _logger = logging.getLogger("Host.Singleton")
 

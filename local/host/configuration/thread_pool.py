@@ -2,7 +2,7 @@
 
 import os
 
-from local.host.app_settings import AppSettings
+from local.host.configuration.app_settings import AppSettings
 from local.host.faults import HostFault
 
 _SETTING = "PYTHON_THREADPOOL_THREAD_COUNT"

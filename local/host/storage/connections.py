@@ -6,31 +6,28 @@ from azure.core.credentials import TokenCredential
 from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 from azure.storage.blob import BlobServiceClient
-from azure.storage.blob import LinearRetry as BlobRetry
-from azure.storage.queue import LinearRetry as QueueRetry
 from azure.storage.queue import QueueServiceClient
 
-from local.host.app_settings import AppSettings
+from local.host.configuration.app_settings import AppSettings
+from local.host.configuration.durations import Durations
 from local.host.faults import FunctionFault
+from local.host.storage.retries import StorageRetries
 from shared.http.sessions import PooledAdapter, pooled_session
 
 #: The connection that the host itself uses, and functions that name none.
 HOST_CONNECTION = "AzureWebJobsStorage"
 
-# Storage answers in milliseconds; what takes longer than this is down. The retries bridge a restart of Azurite.
-_CONNECT_SECONDS, _READ_SECONDS = 5, 30
-_RETRY_SECONDS, _RETRIES = 1, 3
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def _transport(address: str) -> RequestsTransport:
+def _transport(address: str, durations: Durations) -> RequestsTransport:
     # Without a look into the environment for proxies, of which there are none on the way to this machine itself.
     local = "127.0.0.1" in address or "localhost" in address
     bundle = next((os.environ[name] for name in _CA_BUNDLES if os.environ.get(name)), None)
     return RequestsTransport(
         session=pooled_session(PooledAdapter()) if local else None,
-        connection_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
+        connection_timeout=durations.network_timeout,
+        read_timeout=durations.network_timeout,
         connection_verify=bundle or True,
     )
 
@@ -38,8 +35,9 @@ def _transport(address: str) -> RequestsTransport:
 class Connection:
     """A named connection to a storage account; makes a client, with its own pooled session, per call."""
 
-    def __init__(self, name: str, value: str | None, section: dict[str, str]) -> None:
+    def __init__(self, name: str, value: str | None, section: dict[str, str], durations: Durations) -> None:
         self.name = name
+        self._durations = durations
         self._value = value
         self._section = section
         self._credential: TokenCredential | None = None
@@ -50,16 +48,18 @@ class Connection:
         Raises:
             FunctionFault: The settings name no queue service, or are malformed.
         """
-        retry = QueueRetry(backoff=_RETRY_SECONDS, retry_total=_RETRIES, random_jitter_range=0)
+        retry = StorageRetries(self._durations)
         if self._value is not None:
             try:
                 return QueueServiceClient.from_connection_string(
-                    self._value, retry_policy=retry, transport=_transport(self._value)
+                    self._value, retry_policy=retry, transport=_transport(self._value, self._durations)
                 )
             except ValueError as error:
                 raise self._bad_connection_string(error) from None
         uri = self._service_uri("queue")
-        return QueueServiceClient(uri, credential=self._identity(), retry_policy=retry, transport=_transport(uri))
+        return QueueServiceClient(
+            uri, credential=self._identity(), retry_policy=retry, transport=_transport(uri, self._durations)
+        )
 
     def blob_service(self) -> BlobServiceClient:
         """A client for the account's blobs.
@@ -67,16 +67,18 @@ class Connection:
         Raises:
             FunctionFault: The settings name no blob service, or are malformed.
         """
-        retry = BlobRetry(backoff=_RETRY_SECONDS, retry_total=_RETRIES, random_jitter_range=0)
+        retry = StorageRetries(self._durations)
         if self._value is not None:
             try:
                 return BlobServiceClient.from_connection_string(
-                    self._value, retry_policy=retry, transport=_transport(self._value)
+                    self._value, retry_policy=retry, transport=_transport(self._value, self._durations)
                 )
             except ValueError as error:
                 raise self._bad_connection_string(error) from None
         uri = self._service_uri("blob")
-        return BlobServiceClient(uri, credential=self._identity(), retry_policy=retry, transport=_transport(uri))
+        return BlobServiceClient(
+            uri, credential=self._identity(), retry_policy=retry, transport=_transport(uri, self._durations)
+        )
 
     def _bad_connection_string(self, error: ValueError) -> FunctionFault:
         return FunctionFault(f"The connection string in the app setting {self.name} is malformed: {error}")
@@ -106,8 +108,9 @@ class Connection:
 class Connections:
     """The storage connections of an app, by name."""
 
-    def __init__(self, settings: AppSettings) -> None:
+    def __init__(self, settings: AppSettings, durations: Durations) -> None:
         self._settings = settings
+        self._durations = durations
         self._known: dict[str, Connection] = {}
 
     def get(self, name: str | None) -> Connection:
@@ -130,7 +133,7 @@ class Connections:
             value = self._settings.get(candidate)
             section = self._settings.section(candidate)
             if value or section:
-                return Connection(candidate, value, section)
+                return Connection(candidate, value, section, self._durations)
         raise FunctionFault(
             f"The storage connection '{name}' does not exist: set the app setting {name} to a connection string, "
             f"or {name}__queueServiceUri and {name}__blobServiceUri for the identity-based form."

@@ -1,0 +1,1 @@
+"""What the host reads: settings, host.json, its own options."""

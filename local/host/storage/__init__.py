@@ -1,0 +1,1 @@
+"""The host's storage: connections, retries, errors, its own blobs."""

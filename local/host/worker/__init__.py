@@ -1,0 +1,1 @@
+"""The worker: its program, and the host's side of it."""
