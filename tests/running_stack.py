@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import requests
 from azure.storage.queue import QueueClient, QueueServiceClient
 
+from local.geocatalog.decisions import DECISIONS_SETTING
 from shared.clients import Clients, build_clients
 from shared.messages.models import QueueName
 from shared.records.status_rows import ITEM_PREFIX
@@ -22,6 +23,9 @@ from shared.settings import read_settings
 
 T = TypeVar("T")
 GEOCATALOG = [sys.executable, "-m", "cli.main"]
+
+# A new collection exists only when its operation has ended: the answer of the service that asks most of the app.
+DECISIONS = '{"new_collection": "operation"}'
 
 
 def wait_for(condition: Callable[[], T], what: str, *, seconds: float = 60) -> T:
@@ -133,7 +137,7 @@ class RunningStack:
 @contextmanager
 def running_stack(state: Path, *options: str, settings: Mapping[str, str] | None = None) -> Iterator[RunningStack]:
     """Runs a stack of its own: `geocatalog local up --detach`, and `down` at the end."""
-    environment = {**os.environ, **(settings or {})}
+    environment = {**os.environ, DECISIONS_SETTING: DECISIONS, **(settings or {})}
     up = [*GEOCATALOG, "local", "up", "--detach", "--state", str(state), *options]
     started = subprocess.run(up, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert started.returncode == 0, started.stdout + started.stderr

@@ -28,6 +28,7 @@ from local.geocatalog.routes import (
     stac_search,
 )
 from local.geocatalog.storage.storage import STORAGE_FAULTS
+from local.stac_search.errors import SearchError
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,6 @@ _ROUTES = [
     *inma_sources.ROUTES,
     *inma_ingestions.ROUTES,
     *sas.ROUTES,
-    *control.ROUTES,
 ]
 
 _CODES = {
@@ -65,9 +65,10 @@ class GeoCatalogEmulator(Starlette):
     def __init__(self, options: Options) -> None:
         catalog = Catalog(options)
         super().__init__(
-            routes=_ROUTES,
+            routes=[*_ROUTES, *control.ROUTES],
             exception_handlers={
                 RequestError: _refuse,
+                SearchError: _refuse_search,
                 HTTPException: _refuse_http,
                 **dict.fromkeys(STORAGE_FAULTS, _refuse_for_storage),
                 Exception: _fail,
@@ -76,15 +77,16 @@ class GeoCatalogEmulator(Starlette):
         )
         self.router.redirect_slashes = False
         self.state.catalog = catalog
+        self.state.service_routes = _ROUTES
         tokens = TokenCheck() if options.check_tokens else None
-        self._front = Front(catalog.behavior, catalog.requests, tokens)
+        self._front = Front(super().__call__, catalog.behavior, catalog.requests, tokens)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request: through the front, except for the control routes."""
         if scope["type"] != "http" or scope["path"].startswith(CONTROL_PREFIX):
             await super().__call__(scope, receive, send)
         else:
-            await self._front.handle(super().__call__, scope, receive, send)
+            await self._front.handle(scope, receive, send)
 
 
 @asynccontextmanager
@@ -96,6 +98,10 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 async def _refuse(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)  # noqa: S101 - Starlette registers handlers by type
     return error_response(error.status, error.code, error.message)
+
+
+async def _refuse_search(_request: Request, error: Exception) -> Response:
+    return error_response(400, RequestErrorCode.BAD_REQUEST, str(error))
 
 
 async def _refuse_http(request: Request, error: Exception) -> Response:

@@ -5,10 +5,11 @@ import re
 from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from local.geocatalog.decisions import Decisions
 from local.geocatalog.errors import IngestionError, bad_request
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -22,14 +23,6 @@ class FaultKind(StrEnum):
     RESET = "reset"  # the connection is reset, nothing is done
     HANG = "hang"  # never answered, nothing is done
     LOSE_RESPONSE = "lose_response"  # worked on, then the connection is reset
-
-
-class BadBatchMember(StrEnum):
-    """What one bad member does to a posted FeatureCollection."""
-
-    FAILED = "failed"  # good members are stored, the operation is Failed
-    SUCCEEDED = "succeeded"  # good members are stored, the operation is Succeeded with a count of failures
-    NOTHING_STORED = "nothing_stored"  # no member is stored, the operation is Failed
 
 
 class _Strict(BaseModel):
@@ -62,16 +55,6 @@ class OperationFailure(_Strict):
     count: Count | None = None
 
 
-class Decisions(_Strict):
-    """Answers that are not known of the service, chosen here and switchable."""
-
-    duplicate_collection: Literal[409, "operation"] = 409
-    unknown_collection: Literal[404, "operation"] = 404
-    bad_batch_member: BadBatchMember = BadBatchMember.FAILED
-    default_mosaic: bool = False
-    rewritten_configuration: bool = False
-
-
 class Settings(_Strict):
     """All that `/_emulator/behavior` shows and takes."""
 
@@ -92,15 +75,20 @@ class Settings(_Strict):
 
 
 class Behavior:
-    """The present settings, and the draws made from them."""
+    """The present settings, and the draws made from them.
 
-    def __init__(self) -> None:
-        self.settings = Settings()
+    Args:
+        decisions: The decisions to start with, and to return to with each reset.
+    """
+
+    def __init__(self, decisions: Decisions) -> None:
+        self._decisions = decisions
+        self.settings = Settings(decisions=decisions)
         self._random = random.Random()  # noqa: S311 - chance for tests, no secret
 
     def reset(self) -> None:
         """Go back to the settings the emulator started with."""
-        self.settings = Settings()
+        self.settings = Settings(decisions=self._decisions)
 
     def to_dict(self) -> dict[str, object]:
         """Give the settings as JSON; counts show what is left of them."""

@@ -5,19 +5,20 @@ from enum import StrEnum
 
 from starlette.requests import Request
 
+from local.basics.database import open_database
 from local.geocatalog.behavior import Behavior
 from local.geocatalog.collections.collections import Collections
-from local.geocatalog.database import open_database
+from local.geocatalog.decisions import Decisions
 from local.geocatalog.http.request_log import RequestLog
 from local.geocatalog.ingestions.catalogs import CatalogImport, Definitions
 from local.geocatalog.ingestions.operations import Operations
 from local.geocatalog.ingestions.sources import Sources
 from local.geocatalog.items.assets import AssetReader
 from local.geocatalog.items.ingestion import CopyingCopier, Ingestion, TrustingCopier
-from local.geocatalog.items.store import ItemStore
 from local.geocatalog.storage.signing import Signer
 from local.geocatalog.storage.storage import AzureManagedStorage, ImaginaryManagedStorage, ManagedStorage
 from local.geocatalog.threads import Threads
+from local.stac_search.item_store import ItemStore
 
 # The identity that `GET /inma/ingestion-sources/managed-identities` lists where none is named.
 DEFAULT_MANAGED_IDENTITY = "5f3c1a52-7d0e-4b61-9c8e-2a64d1f0b7e3"
@@ -39,12 +40,14 @@ class Options:
         assets: What happens to assets.
         check_tokens: Whether bearer tokens are checked.
         managed_identities: Object ids of the GeoCatalog's identities.
+        decisions: The decisions to start with.
     """
 
     storage: str | None = field(default=None, repr=False)
     assets: AssetMode = AssetMode.COPY
     check_tokens: bool = True
     managed_identities: tuple[str, ...] = (DEFAULT_MANAGED_IDENTITY,)
+    decisions: Decisions = field(default_factory=Decisions)
 
 
 class Catalog:
@@ -61,7 +64,7 @@ class Catalog:
         if options.storage is None and options.assets is AssetMode.COPY:
             raise ValueError("assets can be copied only into storage: give its connection string")
         self.options = options
-        self.behavior = Behavior()
+        self.behavior = Behavior(options.decisions)
         self.requests = RequestLog()
         self.threads = Threads()
         self.storage: ManagedStorage = (

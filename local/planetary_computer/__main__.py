@@ -6,7 +6,8 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob import ContainerClient
 
 from local.planetary_computer.app import create_app
-from local.planetary_computer.source import Source
+from local.planetary_computer.catalogue import Catalogue
+from local.planetary_computer.scenes import SCENES
 from local.planetary_computer.storage import open_container, upload_scenes
 from local.stack.serve import serve
 
@@ -25,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     """
     arguments = _arguments(argv)
     container = _filled_container(arguments.storage) if arguments.storage else None
-    app = create_app(Source(container), sas_life=arguments.sas_life)
+    app = create_app(Catalogue(container), sas_life=arguments.sas_life)
     serve(app, name=NAME, host=arguments.host, port=arguments.port)
 
 
@@ -56,7 +57,7 @@ def _filled_container(connection_string: str) -> ContainerClient:
     except ValueError as error:
         raise SystemExit(f"{NAME}: --storage is no connection string with an account key ({error})") from None
     try:
-        upload_scenes(container)
+        upload_scenes(container, SCENES)
     except AzureError as error:
         reason = str(error).partition("\n")[0]
         raise SystemExit(f"{NAME}: cannot store the scenes in {container.url} ({reason}); is it running?") from None

@@ -6,34 +6,37 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from local.basics.cors import LoopbackCors
+from local.planetary_computer.catalogue import Catalogue
 from local.planetary_computer.control import Control, ControlMiddleware
 from local.planetary_computer.data_routes import data_routes
 from local.planetary_computer.sas_routes import sas_routes
-from local.planetary_computer.source import Source
+from local.planetary_computer.scene_control import scene_control_routes
 from local.planetary_computer.stac_routes import stac_routes
 from local.stack.serve import HEALTH_ROUTE
 
 
-def create_app(source: Source, *, sas_life: float) -> Starlette:
+def create_app(catalogue: Catalogue, *, sas_life: float) -> Starlette:
     """Make the application.
 
     Args:
-        source: The scenes and their container.
+        catalogue: The scenes and their container.
         sas_life: Life of the tokens it hands out, in seconds.
 
     Returns:
         The application.
     """
-    control = Control(initial_sas_life=sas_life)
+    control = Control(initial_sas_life=sas_life, reset_scenes=catalogue.reset)
     return Starlette(
         routes=[
             HEALTH_ROUTE,
             *control.routes(),
-            *stac_routes(source),
-            *sas_routes(source, control),
-            *data_routes(),
+            *scene_control_routes(catalogue),
+            *stac_routes(catalogue),
+            *sas_routes(catalogue, control),
+            *data_routes(catalogue),
         ],
-        middleware=[Middleware(ControlMiddleware, control=control)],
+        middleware=[Middleware(LoopbackCors), Middleware(ControlMiddleware, control=control)],
         exception_handlers={HTTPException: _explain},
     )
 

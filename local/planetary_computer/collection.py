@@ -1,9 +1,11 @@
-"""The collection `sentinel-2-l2a`, in the shape of the open Planetary Computer's."""
+"""The collections, in the shape of the open Planetary Computer's."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from local.planetary_computer.bands import BANDS, asset_definitions
-from local.planetary_computer.items import COLLECTION_ID
+from local.planetary_computer.mosaic_info import AWKWARD, PLAIN
+from local.planetary_computer.scenes import SCENES, Scene
 
 STORAGE_ACCOUNT = "sentinel2l2a01"
 CONTAINER = "sentinel2-l2"
@@ -20,10 +22,38 @@ with. They have the files, names and metadata of the real ones, and none of thei
 """
 
 
-def make_collection(*, base_url: str, storage_account: str) -> dict[str, Any]:
-    """Make the STAC Collection.
+@dataclass(frozen=True)
+class CollectionSpec:
+    """What tells one collection from another.
+
+    Attributes:
+        id: Its id.
+        title: What it is called.
+        scenes: The scenes that it starts with.
+        mosaic_info: How the data API proposes to show it.
+    """
+
+    id: str
+    title: str
+    scenes: tuple[Scene, ...]
+    mosaic_info: dict[str, Any]
+
+
+TUTORIAL_COLLECTION = CollectionSpec("sentinel-2-l2a", "Sentinel-2 Level-2A", SCENES, PLAIN)
+NEIGHBOURS = CollectionSpec(
+    "sentinel-2-neighbours",
+    "Sentinel-2 Level-2A beside the tutorial's box",
+    tuple(scene for scene in SCENES if scene.tile != "27VVL"),
+    AWKWARD,
+)
+COLLECTIONS = {spec.id: spec for spec in (TUTORIAL_COLLECTION, NEIGHBOURS)}
+
+
+def make_collection(spec: CollectionSpec, *, base_url: str, storage_account: str) -> dict[str, Any]:
+    """Make a STAC Collection.
 
     Args:
+        spec: What tells it from others.
         base_url: The emulator's own URL, without a trailing slash.
         storage_account: The storage account's name, or its blob endpoint where a name would lead elsewhere.
 
@@ -31,7 +61,7 @@ def make_collection(*, base_url: str, storage_account: str) -> dict[str, Any]:
         The collection.
     """
     stac_url = f"{base_url}/api/stac/v1"
-    own_url = f"{stac_url}/collections/{COLLECTION_ID}"
+    own_url = f"{stac_url}/collections/{spec.id}"
     return {
         "type": "Collection",
         "stac_version": "1.0.0",
@@ -39,8 +69,8 @@ def make_collection(*, base_url: str, storage_account: str) -> dict[str, Any]:
             "https://stac-extensions.github.io/item-assets/v1.0.0/schema.json",
             "https://stac-extensions.github.io/table/v1.2.0/schema.json",
         ],
-        "id": COLLECTION_ID,
-        "title": "Sentinel-2 Level-2A",
+        "id": spec.id,
+        "title": spec.title,
         "description": DESCRIPTION,
         "keywords": ["Sentinel", "Copernicus", "ESA", "Satellite", "Imagery", "Reflectance", "Iceland"],
         "license": "proprietary",
@@ -67,13 +97,13 @@ def make_collection(*, base_url: str, storage_account: str) -> dict[str, Any]:
         "item_assets": asset_definitions(),
         "assets": {
             "thumbnail": {
-                "href": f"{base_url}/thumbnails/{COLLECTION_ID}.png",
+                "href": f"{base_url}/thumbnails/{spec.id}.png",
                 "type": "image/png",
                 "roles": ["thumbnail"],
-                "title": "Sentinel-2 Level-2A",
+                "title": spec.title,
             },
             "geoparquet-items": {
-                "href": f"abfs://items/{COLLECTION_ID}.parquet",
+                "href": f"abfs://items/{spec.id}.parquet",
                 "type": "application/x-parquet",
                 "roles": ["stac-items"],
                 "title": "GeoParquet STAC items",

@@ -4,6 +4,7 @@ import asyncio
 import fnmatch
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
@@ -72,19 +73,22 @@ class Control:
 
     Attributes:
         initial_sas_life: What `sas_life` is after a reset, in seconds.
+        reset_scenes: Brings back the scenes that it started with.
         behavior: How it behaves now.
         requests: Method, path, status and time of each request, in the order of their answers.
     """
 
     initial_sas_life: float
+    reset_scenes: Callable[[], None]
     behavior: Behavior = field(init=False)
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.reset()
+        self.behavior = Behavior(sas_life=self.initial_sas_life)
 
     def reset(self) -> None:
-        """Go back to how it started, with no requests seen."""
+        """Go back to how it started: behaviour and scenes, with no requests seen."""
+        self.reset_scenes()
         self.behavior = Behavior(sas_life=self.initial_sas_life)
         self.requests.clear()
 

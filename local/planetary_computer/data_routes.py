@@ -10,40 +10,45 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.planetary_computer import files
-from local.planetary_computer.items import COLLECTION_ID
-from local.planetary_computer.mosaic_info import MOSAIC_INFO
-from local.planetary_computer.scenes import SCENES, Scene
+from local.planetary_computer.catalogue import Catalogue
+from local.planetary_computer.collection import COLLECTIONS, CollectionSpec
+from local.planetary_computer.scenes import Scene
 
 ROOT = "/api/data/v1"
 # Routes that draw pictures are plain functions: Starlette runs these on threads, so nobody else waits.
 MIN_ZOOM, MAX_ZOOM = 8, 14
 
 
-def data_routes() -> list[Route]:
-    """Return the routes of the data API and of the thumbnail."""
+def data_routes(catalogue: Catalogue) -> list[Route]:
+    """Return the routes of the data API and of the thumbnails.
+
+    Args:
+        catalogue: The scenes that are drawn.
+    """
+
+    def preview(request: Request) -> Response:
+        return Response(files.rendered_preview(_require_scene(catalogue, request)), media_type="image/png")
+
+    async def tilejson(request: Request) -> JSONResponse:
+        return JSONResponse(_tilejson(_require_scene(catalogue, request), request))
+
     return [
         Route(f"{ROOT}/mosaic/info", _mosaic_info),
-        Route(f"{ROOT}/item/preview.png", _preview),
-        Route(f"{ROOT}/item/tilejson.json", _tilejson),
-        Route(f"/thumbnails/{COLLECTION_ID}.png", _thumbnail),
+        Route(f"{ROOT}/item/preview.png", preview),
+        Route(f"{ROOT}/item/tilejson.json", tilejson),
+        *(Route(f"/thumbnails/{collection}.png", _thumbnail) for collection in COLLECTIONS),
     ]
 
 
 async def _mosaic_info(request: Request) -> JSONResponse:
-    _require_collection(request)
-    return JSONResponse(MOSAIC_INFO)
+    return JSONResponse(_require_collection(request).mosaic_info)
 
 
-def _preview(request: Request) -> Response:
-    return Response(files.rendered_preview(_require_scene(request)), media_type="image/png")
-
-
-async def _tilejson(request: Request) -> JSONResponse:
-    scene = _require_scene(request)
+def _tilejson(scene: Scene, request: Request) -> dict[str, Any]:
     lons, lats = zip(*scene.footprint, strict=True)
     tiles = str(request.url.replace(path=f"{ROOT}/item/tiles/WebMercatorQuad/"))
     url, _, query = tiles.partition("?")
-    tilejson: dict[str, Any] = {
+    return {
         "tilejson": "2.2.0",
         "name": scene.id,
         "scheme": "xyz",
@@ -52,7 +57,6 @@ async def _tilejson(request: Request) -> JSONResponse:
         "maxzoom": MAX_ZOOM,
         "bounds": [min(lons), min(lats), max(lons), max(lats)],
     }
-    return JSONResponse(tilejson)
 
 
 def _thumbnail(_request: Request) -> Response:
@@ -64,18 +68,18 @@ def _thumbnail_file() -> bytes:
     return files.thumbnail()
 
 
-def _require_collection(request: Request) -> None:
+def _require_collection(request: Request) -> CollectionSpec:
     wanted = request.query_params.get("collection")
     if wanted is None:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "The query parameter collection is missing.")
-    if wanted != COLLECTION_ID:
+    if wanted not in COLLECTIONS:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"No collection with id '{wanted}' found!")
+    return COLLECTIONS[wanted]
 
 
-def _require_scene(request: Request) -> Scene:
-    _require_collection(request)
+def _require_scene(catalogue: Catalogue, request: Request) -> Scene:
     wanted = request.query_params.get("item")
-    for scene in SCENES:
-        if scene.id == wanted:
-            return scene
-    raise HTTPException(HTTPStatus.NOT_FOUND, f"No item with id '{wanted}' found!")
+    scene = catalogue.scenes.get((_require_collection(request).id, str(wanted)))
+    if scene is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"No item with id '{wanted}' found!")
+    return scene

@@ -9,18 +9,18 @@ from local.planetary_computer.landscape import CLOUD, LAVA, SEA, SNOW, VEGETATIO
 from local.planetary_computer.rasters import SIZES, surface_percentages
 from local.planetary_computer.scenes import BASELINE, TILE_METRES, TILES, UTM_ZONE_EPSG, Scene
 
-COLLECTION_ID = "sentinel-2-l2a"
 LICENSE_URL = "https://sentinel.esa.int/documents/247904/690755/Sentinel_Data_Legal_Notice"
 RENDERING = {"assets": "visual", "asset_bidx": "visual|1,2,3", "nodata": 0, "format": "png"}
 
 
-def make_item(scene: Scene, *, base_url: str, container_url: str) -> dict[str, Any]:
-    """Make the STAC item of a scene.
+def make_item(scene: Scene, *, collection: str, container_url: str, files_of: Scene | None = None) -> dict[str, Any]:
+    """Make the STAC item of a scene, without what depends on the emulator's own URL (see `with_addresses`).
 
     Args:
         scene: The scene.
-        base_url: The emulator's own URL, without a trailing slash.
+        collection: Id of its collection.
         container_url: URL of the container with the assets, without a trailing slash.
+        files_of: The scene whose files are its assets; None for its own.
 
     Returns:
         The item.
@@ -35,13 +35,27 @@ def make_item(scene: Scene, *, base_url: str, container_url: str) -> dict[str, A
             "https://stac-extensions.github.io/projection/v1.0.0/schema.json",
         ],
         "id": scene.id,
-        "collection": COLLECTION_ID,
+        "collection": collection,
         "bbox": [min(lons), min(lats), max(lons), max(lats)],
         "geometry": {"type": "Polygon", "coordinates": [[list(corner) for corner in scene.footprint]]},
         "properties": _properties(scene),
-        "links": _links(scene, f"{base_url}/api/stac/v1"),
-        "assets": _stored_assets(scene, container_url) | _computed_assets(scene, f"{base_url}/api/data/v1"),
+        "links": [{"rel": "license", "href": LICENSE_URL}],
+        "assets": _stored_assets(files_of or scene, container_url),
     }
+
+
+def with_addresses(item: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """Add the links and assets that lead back to the emulator.
+
+    Args:
+        item: A stored item.
+        base_url: The emulator's own URL, without a trailing slash.
+
+    Returns:
+        The whole item.
+    """
+    links = [*_links(item, f"{base_url}/api/stac/v1"), *item["links"]]
+    return {**item, "links": links, "assets": item["assets"] | _computed_assets(item, f"{base_url}/api/data/v1")}
 
 
 def blob_paths(scene: Scene) -> dict[str, str]:
@@ -107,14 +121,13 @@ def _properties(scene: Scene) -> dict[str, Any]:
 _MIDWINTER = dt.datetime(2023, 12, 22, tzinfo=dt.UTC)
 
 
-def _links(scene: Scene, stac_url: str) -> list[dict[str, str]]:
-    collection = f"{stac_url}/collections/{COLLECTION_ID}"
+def _links(item: dict[str, Any], stac_url: str) -> list[dict[str, str]]:
+    collection = f"{stac_url}/collections/{item['collection']}"
     return [
         {"rel": "collection", "type": "application/json", "href": collection},
         {"rel": "parent", "type": "application/json", "href": collection},
         {"rel": "root", "type": "application/json", "href": f"{stac_url}/"},
-        {"rel": "self", "type": "application/geo+json", "href": f"{collection}/items/{scene.id}"},
-        {"rel": "license", "href": LICENSE_URL},
+        {"rel": "self", "type": "application/geo+json", "href": f"{collection}/items/{item['id']}"},
     ]
 
 
@@ -139,8 +152,8 @@ def _projection(scene: Scene, size: int) -> dict[str, Any]:
     }
 
 
-def _computed_assets(scene: Scene, data_url: str) -> dict[str, Any]:
-    query = urlencode({"collection": COLLECTION_ID, "item": scene.id} | RENDERING, safe=",")
+def _computed_assets(item: dict[str, Any], data_url: str) -> dict[str, Any]:
+    query = urlencode({"collection": item["collection"], "item": item["id"]} | RENDERING, safe=",")
     return {
         "tilejson": {
             "title": "TileJSON with default rendering",

@@ -1,7 +1,7 @@
-"""How the data API proposes to show the collection: mosaics and render options.
+"""How the data API proposes to show a collection: mosaics and render options.
 
-Their names have what real ones have: punctuation, more than 40 characters, and likenesses that only punctuation
-tells apart.
+Those of the tutorial's collection can be taken as they are. Those of the other have what real ones have, too: names of
+more than 40 characters, likenesses that only punctuation tells apart, names that an id cannot be cut from blindly.
 """
 
 from typing import Any
@@ -28,7 +28,10 @@ def _option(name: str, description: str, options: str) -> dict[str, Any]:
     return {"name": name, "description": description, "type": "raster-tile", "options": options, "minZoom": 9}
 
 
-MOSAIC_INFO: dict[str, Any] = {
+_LOCATION = {"zoom": 9, "coordinates": [63.86, -22.42]}
+_CUSTOM_QUERY = {"filter-lang": "cql2-json", "filter": {"op": "and", "args": [LOW_CLOUD]}}
+
+PLAIN: dict[str, Any] = {
     "mosaics": [
         {"name": "Most recent (low cloud)", "description": "", "cql": [LOW_CLOUD]},
         {"name": "Most recent (any cloud cover)", "description": "", "cql": []},
@@ -36,11 +39,6 @@ MOSAIC_INFO: dict[str, Any] = {
             "name": "Dec \N{EN DASH} Feb, 2024 (low cloud)",
             "description": "",
             "cql": [_in_days("2023-12-01", "2024-02-29"), LOW_CLOUD],
-        },
-        {
-            "name": "February 2024, least cloudy scene of each place",
-            "description": "",
-            "cql": [_in_days("2024-02-01", "2024-02-29"), LOW_CLOUD],
         },
     ],
     "renderOptions": [
@@ -53,15 +51,11 @@ MOSAIC_INFO: dict[str, Any] = {
             "B03",
         ),
         _composite(
-            "Snow & ice (B11)", "Snow is bright blue and clouds stay white (B02, B03, B11)", "B02", "B03", "B11"
-        ),
-        _composite("Snow / ice: B11", "Snow is red and clouds stay white (B11, B8A, B04)", "B11", "B8A", "B04"),
-        _composite(
-            "Atmospheric penetration, false color (B12, B11, B8A)",
-            "Bands that pass through haze and thin smoke (B12, B11, B8A)",
+            "Short wave infrared",
+            "Snow and water are dark, bare rock is bright (B12, B8A, B04)",
             "B12",
-            "B11",
             "B8A",
+            "B04",
             conditions=[{"property": "s2:processing_baseline", "value": "05.10"}],
         ),
         _index(
@@ -77,6 +71,33 @@ MOSAIC_INFO: dict[str, Any] = {
             "rdbu",
         ),
     ],
-    "defaultLocation": {"zoom": 9, "coordinates": [63.86, -22.42]},
-    "defaultCustomQuery": {"filter-lang": "cql2-json", "filter": {"op": "and", "args": [LOW_CLOUD]}},
+    "defaultLocation": _LOCATION,
+    "defaultCustomQuery": _CUSTOM_QUERY,
+}
+
+AWKWARD: dict[str, Any] = {
+    "mosaics": [
+        {"name": "Most recent", "description": "", "cql": []},
+        {
+            "name": "February 2024, least cloudy scene of each place",
+            "description": "",
+            "cql": [_in_days("2024-02-01", "2024-02-29"), LOW_CLOUD],
+        },
+    ],
+    "renderOptions": [
+        _composite("Natural color", "As the eye sees it: red, green and blue (B04, B03, B02)", "B04", "B03", "B02"),
+        _composite(
+            "Snow & ice (B11)", "Snow is bright blue and clouds stay white (B02, B03, B11)", "B02", "B03", "B11"
+        ),
+        _composite("Snow / ice: B11", "Snow is red and clouds stay white (B11, B8A, B04)", "B11", "B8A", "B04"),
+        _composite(
+            "Atmospheric penetration, false color (B12, B11, B8A)",
+            "Bands that pass through haze and thin smoke (B12, B11, B8A)",
+            "B12",
+            "B11",
+            "B8A",
+        ),
+    ],
+    "defaultLocation": _LOCATION,
+    "defaultCustomQuery": _CUSTOM_QUERY,
 }

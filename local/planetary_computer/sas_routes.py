@@ -10,21 +10,20 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from local.planetary_computer.collection import CONTAINER, STORAGE_ACCOUNT
+from local.planetary_computer.catalogue import Catalogue
+from local.planetary_computer.collection import COLLECTIONS, CONTAINER, STORAGE_ACCOUNT
 from local.planetary_computer.control import Behavior, Control, TokenFault
-from local.planetary_computer.items import COLLECTION_ID
-from local.planetary_computer.source import Source
 from local.planetary_computer.storage import make_sas
 
 ROOT = "/api/sas/v1"
 STARTED_AGO = dt.timedelta(minutes=5)  # so that a clock that is a little behind takes a token too
 
 
-def sas_routes(source: Source, control: Control) -> list[Route]:
+def sas_routes(catalogue: Catalogue, control: Control) -> list[Route]:
     """Return the routes of the SAS API.
 
     Args:
-        source: The container to sign for.
+        catalogue: The container to sign for.
         control: How long tokens live.
 
     Returns:
@@ -33,23 +32,23 @@ def sas_routes(source: Source, control: Control) -> list[Route]:
 
     async def token_of_collection(request: Request) -> Response:
         collection = request.path_params["collection"]
-        if collection != COLLECTION_ID:
+        if collection not in COLLECTIONS:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"No collection with id '{collection}' found!")
-        return _token_response(source, control.behavior)
+        return _token_response(catalogue, control.behavior)
 
     async def token_of_container(request: Request) -> Response:
         account, container = request.path_params["account"], request.path_params["container"]
         if (account, container) != (STORAGE_ACCOUNT, CONTAINER):
             raise HTTPException(HTTPStatus.NOT_FOUND, f"No container '{container}' in account '{account}' found!")
-        return _token_response(source, control.behavior)
+        return _token_response(catalogue, control.behavior)
 
     async def sign(request: Request) -> JSONResponse:
         href = request.query_params.get("href")
         if not href:
             raise HTTPException(HTTPStatus.BAD_REQUEST, "The query parameter href is missing.")
-        if not href.startswith(f"{source.container_url}/"):
+        if not href.startswith(f"{catalogue.container_url}/"):
             raise HTTPException(HTTPStatus.NOT_FOUND, "The href leads to no container that is signed for here.")
-        sas, expiry = _token(source, control.behavior)
+        sas, expiry = _token(catalogue, control.behavior)
         return JSONResponse({"msft:expiry": expiry, "href": f"{href.partition('?')[0]}?{sas}"})
 
     return [
@@ -59,16 +58,16 @@ def sas_routes(source: Source, control: Control) -> list[Route]:
     ]
 
 
-def _token_response(source: Source, behavior: Behavior) -> Response:
+def _token_response(catalogue: Catalogue, behavior: Behavior) -> Response:
     if behavior.token_fault is TokenFault.HTML:
         return HTMLResponse("<html><body>Sign in</body></html>")
     if behavior.token_fault is TokenFault.NO_TOKEN:
         return JSONResponse({"message": "There is no token here."})
-    sas, expiry = _token(source, behavior)
+    sas, expiry = _token(catalogue, behavior)
     return JSONResponse({"msft:expiry": expiry, "token": sas})
 
 
-def _token(source: Source, behavior: Behavior) -> tuple[str, str]:
+def _token(catalogue: Catalogue, behavior: Behavior) -> tuple[str, str]:
     """Make a token as it is to be, or with the fault that was asked for; give it and when it is said to end."""
     fault = behavior.token_fault
     now = dt.datetime.now(dt.UTC)
@@ -79,17 +78,17 @@ def _token(source: Source, behavior: Behavior) -> tuple[str, str]:
     if fault is TokenFault.NOT_YET_VALID:
         start = now + life - dt.timedelta(seconds=behavior.sas_life / 2)
     name = f"not-{CONTAINER}" if fault is TokenFault.OTHER_CONTAINER else None
-    sas = make_sas(_require_storage(source), start=start, expiry=expiry.replace(microsecond=0), name=name)
+    sas = make_sas(_require_storage(catalogue), start=start, expiry=expiry.replace(microsecond=0), name=name)
     if fault is TokenFault.NO_EXPIRY:
         sas = "&".join(field for field in sas.split("&") if not field.startswith("se="))
     return sas, _timestamp(expiry)
 
 
-def _require_storage(source: Source) -> ContainerClient:
-    if source.container is None:
+def _require_storage(catalogue: Catalogue) -> ContainerClient:
+    if catalogue.container is None:
         sentence = "There is no storage to sign for: start the emulator with --storage CONNECTION_STRING."
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
-    return source.container
+    return catalogue.container
 
 
 def _timestamp(time: dt.datetime) -> str:

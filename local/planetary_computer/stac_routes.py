@@ -7,21 +7,33 @@ from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from local.planetary_computer.items import COLLECTION_ID
-from local.planetary_computer.search import QueryError, find_items, next_token, parse_query
-from local.planetary_computer.source import Source
+from local.basics.service_description import OPENAPI_TYPE, documentation_page, openapi_document
+from local.planetary_computer.catalogue import Catalogue
+from local.planetary_computer.collection import COLLECTIONS, CollectionSpec
+from local.planetary_computer.dates import whole_days
+from local.planetary_computer.items import with_addresses
+from local.stac_search.errors import SearchError
+from local.stac_search.fields import show_fields
+from local.stac_search.parameters import SEARCH_LIMIT, SearchParameters, from_body, from_query
+from local.stac_search.search import count, search
 
 ROOT = "/api/stac/v1"
 GEOJSON = "application/geo+json"
+JSON = "application/json"
+TITLE = "Planetary Computer emulator"
+DESCRIPTION = "Made-up scenes to develop and test with, served as the open Planetary Computer serves its own."
 CONFORMANCE = [
     "https://api.stacspec.org/v1.0.0/core",
     "https://api.stacspec.org/v1.0.0/collections",
     "https://api.stacspec.org/v1.0.0/ogcapi-features",
     "https://api.stacspec.org/v1.0.0/item-search",
+    "https://api.stacspec.org/v1.0.0/item-search#fields",
     "https://api.stacspec.org/v1.0.0/item-search#filter",
+    "https://api.stacspec.org/v1.0.0/item-search#query",
+    "https://api.stacspec.org/v1.0.0/item-search#sort",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
     "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
@@ -30,12 +42,14 @@ CONFORMANCE = [
 ]
 
 
-def stac_routes(source: Source) -> list[Route]:
-    """Return the routes of the STAC API over a source."""
-    api = _StacApi(source)
+def stac_routes(catalogue: Catalogue) -> list[Route]:
+    """Return the routes of the STAC API over a catalogue."""
+    api = _StacApi(catalogue)
     return [
         Route(ROOT, api.landing_page),
         Route(f"{ROOT}/", api.landing_page),
+        Route(f"{ROOT}/api", api.service_desc),
+        Route(f"{ROOT}/api.html", api.service_doc),
         Route(f"{ROOT}/conformance", api.conformance),
         Route(f"{ROOT}/collections", api.collections),
         Route(f"{ROOT}/collections/{{collection}}", api.collection),
@@ -46,74 +60,92 @@ def stac_routes(source: Source) -> list[Route]:
 
 
 class _StacApi:
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
 
-    async def landing_page(self, request: Request) -> JSONResponse:
-        return JSONResponse(_catalog(f"{base_url(request)}{ROOT}"))
+    async def landing_page(self, request: Request) -> Response:
+        return JSONResponse(_landing_page(f"{base_url(request)}{ROOT}"))
 
-    async def conformance(self, _request: Request) -> JSONResponse:
+    async def service_desc(self, request: Request) -> Response:
+        document = openapi_document(
+            stac_routes(self._catalogue), title=TITLE, description=DESCRIPTION, server=base_url(request)
+        )
+        return Response(json.dumps(document), media_type=OPENAPI_TYPE)
+
+    async def service_doc(self, _request: Request) -> Response:
+        return HTMLResponse(documentation_page(stac_routes(self._catalogue), title=TITLE, description=DESCRIPTION))
+
+    async def conformance(self, _request: Request) -> Response:
         return JSONResponse({"conformsTo": CONFORMANCE})
 
-    async def collections(self, request: Request) -> JSONResponse:
+    async def collections(self, request: Request) -> Response:
         own = base_url(request)
         links = [
-            {"rel": "root", "type": "application/json", "href": f"{own}{ROOT}/"},
-            {"rel": "self", "type": "application/json", "href": f"{own}{ROOT}/collections"},
+            {"rel": "root", "type": JSON, "href": f"{own}{ROOT}/"},
+            {"rel": "self", "type": JSON, "href": f"{own}{ROOT}/collections"},
         ]
-        return JSONResponse({"collections": [self._source.collection(own)], "links": links})
+        collections = [self._catalogue.collection(spec, own) for spec in COLLECTIONS.values()]
+        return JSONResponse({"collections": collections, "links": links})
 
-    async def collection(self, request: Request) -> JSONResponse:
-        _require_collection(request)
-        return JSONResponse(self._source.collection(base_url(request)))
+    async def collection(self, request: Request) -> Response:
+        return JSONResponse(self._catalogue.collection(_require_collection(request), base_url(request)))
 
-    async def items(self, request: Request) -> JSONResponse:
-        _require_collection(request)
-        return self._search(request, dict(request.query_params) | {"collections": COLLECTION_ID})
+    async def items(self, request: Request) -> Response:
+        collection = _require_collection(request).id
+        return await self._search(request, dict(request.query_params), collection)
 
-    async def item(self, request: Request) -> JSONResponse:
-        _require_collection(request)
-        wanted = request.path_params["item"]
-        for candidate in self._source.items(base_url(request)):
-            if candidate["id"] == wanted:
-                return JSONResponse(candidate, media_type=GEOJSON)
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"No item with id '{wanted}' found in '{COLLECTION_ID}'.")
+    async def item(self, request: Request) -> Response:
+        collection, wanted = _require_collection(request).id, request.path_params["item"]
+        item = self._catalogue.item(collection, wanted, base_url(request))
+        if item is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"No item with id '{wanted}' found in '{collection}'.")
+        return JSONResponse(item, media_type=GEOJSON)
 
-    async def search(self, request: Request) -> JSONResponse:
+    async def search(self, request: Request) -> Response:
         if request.method == "GET":
-            return self._search(request, dict(request.query_params))
+            return await self._search(request, dict(request.query_params), None)
         try:
             body = json.loads(await request.body())
         except ValueError as error:
             raise HTTPException(HTTPStatus.BAD_REQUEST, f"The body is no JSON: {error}") from error
         if not isinstance(body, dict):
             raise HTTPException(HTTPStatus.BAD_REQUEST, "The body is no JSON object.")
-        return self._search(request, body)
+        return await self._search(request, body, None)
 
-    def _search(self, request: Request, parameters: dict[str, Any]) -> JSONResponse:
+    async def _search(self, request: Request, asked: dict[str, Any], collection: str | None) -> Response:
         own = base_url(request)
+        items = self._catalogue.items
         try:
-            query = parse_query(parameters)
-            found = find_items(self._source.items(own), query)
-        except QueryError as error:
+            parameters = _parameters(request.method, asked)
+            if collection is not None:
+                parameters.collections = [collection]
+            page = await search(items, parameters)
+            matched = await count(items, parameters)
+        except SearchError as error:
             raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
-        page = found[query.offset : query.offset + query.limit]
+        here = f"{own}{request.url.path}"
         links: list[dict[str, Any]] = [
-            {"rel": "root", "type": "application/json", "href": f"{own}{ROOT}/"},
-            {"rel": "self", "type": GEOJSON, "href": f"{own}{request.url.path}"},
+            {"rel": "root", "type": JSON, "href": f"{own}{ROOT}/"},
+            {"rel": "self", "type": GEOJSON, "href": here},
         ]
-        if token := next_token(query, len(found)):
-            links.append(_next_link(f"{own}{request.url.path}", request.method, parameters | {"token": token}))
+        if page.token is not None:
+            links.append(_next_link(here, request.method, asked | {"token": page.token}))
+        features = [show_fields(with_addresses(item, own), parameters.fields) for item in page.items]
         return JSONResponse(
             {
                 "type": "FeatureCollection",
-                "features": page,
+                "features": features,
                 "links": links,
-                "numberMatched": len(found),
-                "numberReturned": len(page),
+                "numberMatched": matched,
+                "numberReturned": len(features),
             },
             media_type=GEOJSON,
         )
+
+
+def _parameters(method: str, asked: dict[str, Any]) -> SearchParameters:
+    wanted = asked | {"datetime": whole_days(asked["datetime"])} if asked.get("datetime") else asked
+    return from_query(wanted, SEARCH_LIMIT) if method == "GET" else from_body(wanted, SEARCH_LIMIT)
 
 
 def base_url(request: Request) -> str:
@@ -121,10 +153,11 @@ def base_url(request: Request) -> str:
     return str(request.base_url).rstrip("/")
 
 
-def _require_collection(request: Request) -> None:
+def _require_collection(request: Request) -> CollectionSpec:
     wanted = request.path_params["collection"]
-    if wanted != COLLECTION_ID:
+    if wanted not in COLLECTIONS:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"No collection with id '{wanted}' found!")
+    return COLLECTIONS[wanted]
 
 
 def _next_link(url: str, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -134,21 +167,24 @@ def _next_link(url: str, method: str, parameters: dict[str, Any]) -> dict[str, A
     return link | {"href": url, "body": parameters}
 
 
-def _catalog(root: str) -> dict[str, Any]:
+def _landing_page(root: str) -> dict[str, Any]:
     return {
         "type": "Catalog",
         "stac_version": "1.0.0",
+        "stac_extensions": [],
         "id": "planetary-computer-emulator",
-        "title": "Planetary Computer emulator",
-        "description": "Made-up scenes to develop and test with, served as the open Planetary Computer serves its own.",
+        "title": TITLE,
+        "description": DESCRIPTION,
         "conformsTo": CONFORMANCE,
         "links": [
-            {"rel": "self", "type": "application/json", "href": f"{root}/"},
-            {"rel": "root", "type": "application/json", "href": f"{root}/"},
-            {"rel": "data", "type": "application/json", "href": f"{root}/collections"},
-            {"rel": "conformance", "type": "application/json", "href": f"{root}/conformance"},
+            {"rel": "self", "type": JSON, "href": f"{root}/"},
+            {"rel": "root", "type": JSON, "href": f"{root}/"},
+            {"rel": "data", "type": JSON, "href": f"{root}/collections"},
+            {"rel": "conformance", "type": JSON, "href": f"{root}/conformance"},
+            {"rel": "service-desc", "type": OPENAPI_TYPE, "href": f"{root}/api"},
+            {"rel": "service-doc", "type": "text/html", "href": f"{root}/api.html"},
             {"rel": "search", "type": GEOJSON, "method": "GET", "href": f"{root}/search"},
             {"rel": "search", "type": GEOJSON, "method": "POST", "href": f"{root}/search"},
-            {"rel": "child", "type": "application/json", "href": f"{root}/collections/{COLLECTION_ID}"},
+            *({"rel": "child", "type": JSON, "href": f"{root}/collections/{collection}"} for collection in COLLECTIONS),
         ],
     }

@@ -1,6 +1,7 @@
 """The container with the assets: fill it, and sign for it."""
 
 import datetime as dt
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from azure.core.exceptions import ResourceExistsError
@@ -17,7 +18,7 @@ from local.planetary_computer.bands import asset_definitions
 from local.planetary_computer.collection import CONTAINER
 from local.planetary_computer.files import asset_file
 from local.planetary_computer.items import blob_paths
-from local.planetary_computer.scenes import SCENES, Scene
+from local.planetary_computer.scenes import Scene
 
 UPLOADS_AT_ONCE = 8
 
@@ -45,11 +46,12 @@ def open_container(connection_string: str) -> ContainerClient:
     return service.get_container_client(CONTAINER)
 
 
-def upload_scenes(container: ContainerClient) -> int:
-    """Upload the files of all scenes that are not there yet into a private container, which is made when missing.
+def upload_scenes(container: ContainerClient, scenes: Iterable[Scene]) -> int:
+    """Upload the files of scenes that are not there yet into a private container, which is made when missing.
 
     Args:
         container: The container.
+        scenes: The scenes.
 
     Returns:
         How many files were uploaded.
@@ -61,7 +63,7 @@ def upload_scenes(container: ContainerClient) -> int:
     else:
         present = set()
     definitions = asset_definitions()
-    missing = [(scene, key, path) for scene in SCENES for key, path in blob_paths(scene).items() if path not in present]
+    missing = [(scene, key, path) for scene in scenes for key, path in blob_paths(scene).items() if path not in present]
 
     def upload(scene: Scene, key: str, path: str) -> None:
         settings = ContentSettings(content_type=definitions[key]["type"])

@@ -6,6 +6,8 @@ import signal
 import socket
 import sys
 import threading
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -32,6 +34,19 @@ async def _health(_request: Request) -> JSONResponse:
 HEALTH_ROUTE = Route("/_emulator/health", _health, methods=["GET"])
 
 
+@dataclass(frozen=True)
+class TlsFiles:
+    """What a part serves HTTPS with: PEM files.
+
+    Attributes:
+        certificate: The certificate, with those that lead to its authority.
+        key: Its private key.
+    """
+
+    certificate: Path
+    key: Path
+
+
 class _AnnouncingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, announcement: str) -> None:
         super().__init__(config)
@@ -51,28 +66,36 @@ def _stop_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def serve(app: Starlette, *, name: str, host: str = "127.0.0.1", port: int = 0) -> None:
-    """Serve an app until SIGTERM or SIGINT, after printing `<name> listening on http://HOST:PORT`.
+def serve(app: Starlette, *, name: str, host: str = "127.0.0.1", port: int = 0, tls: TlsFiles | None = None) -> None:
+    """Serve an app until SIGTERM or SIGINT, after printing `<name> listening on http://HOST:PORT` (or `https:`).
 
     Args:
         app: The application; it answers `GET /_emulator/health` by listing `HEALTH_ROUTE`.
         name: What the part is called in its messages, such as `GeoCatalog emulator`.
         host: Address to bind.
         port: Port to bind; 0 takes a free one.
+        tls: Serve HTTPS with these; None serves HTTP.
 
     Raises:
-        SystemExit: The address cannot be bound, or the app failed while it started.
+        SystemExit: The address cannot be bound, the TLS files are of no use, or the app failed while it started.
     """
     listener = bind(host, port, name=name)
     url_host = f"[{host}]" if ":" in host else host
-    announcement = f"{name} listening on http://{url_host}:{listener.getsockname()[1]}"
+    scheme = "http" if tls is None else "https"
+    announcement = f"{name} listening on {scheme}://{url_host}:{listener.getsockname()[1]}"
     config = uvicorn.Config(
         app,
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
     )
+    try:
+        config.load()
+    except (OSError, ValueError) as error:  # ssl's own error is an OSError
+        raise SystemExit(f"{name}: the TLS certificate or its key cannot be used ({error}).") from None
     server = _AnnouncingServer(config, announcement)
     # uvicorn raises the signal once more when it is done; a stop that was asked for is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):

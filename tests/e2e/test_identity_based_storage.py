@@ -21,7 +21,7 @@ from shared.sources.sas_issuers import issue_sas
 from shared.sources.specs import SourceSpec, parse_source
 from shared.sources.wanted import want_source
 from shared.upkeep.provision import create_storage
-from tests.running_stack import small_collection, small_item, wait_for
+from tests.running_stack import DECISIONS, small_collection, small_item, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def identity_based(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients
             return part.url
 
         identity = start("identity emulator", "local.identity", ["--header", "a header"])
-        geocatalog = start("GeoCatalog emulator", "local.geocatalog", ["--assets", "trust"])
+        geocatalog = start("GeoCatalog emulator", "local.geocatalog", ["--assets", "trust", "--decisions", DECISIONS])
         environment = settings_by_identity(azurite, identity, geocatalog)
         for name, value in environment.items():
             patch.setenv(name, value)

@@ -23,7 +23,7 @@ from shared.clients import Clients, build_clients
 from shared.records.status_rows import ITEM_PREFIX
 from shared.settings import read_settings
 from shared.upkeep.provision import QUEUES, create_storage
-from tests.running_stack import small_collection, small_item, wait_for
+from tests.running_stack import DECISIONS, small_collection, small_item, wait_for
 
 # Items of a test; docs/reliability.md shows a run of FAULT_ITEMS=300.
 COUNT = int(os.environ.get("FAULT_ITEMS", "150"))
@@ -62,7 +62,7 @@ class FaultyStack:
         self._hosts_lock = threading.Lock()
         self.figures: Counter[str] = Counter()
         identity = self._start("identity", "local.identity", ["--header", "a header"])
-        emulator = self._start("geocatalog", "local.geocatalog", ["--assets", "trust"])
+        emulator = self._start("geocatalog", "local.geocatalog", ["--assets", "trust", "--decisions", DECISIONS])
         self.geocatalog_url = emulator.url
         connection = self.azurite.connection_string()
         self.environment = {

@@ -7,13 +7,14 @@ import pytest
 from local.azurite import Azurite
 from tests.conftest import running_part
 from tests.properties.catalog import Catalog
+from tests.running_stack import DECISIONS
 
 
 @pytest.fixture(scope="session")
 def catalog(azurite: Azurite) -> Iterator[Catalog]:
     """Run one GeoCatalog emulator that trusts hrefs and takes any token, with the collection that tests fill."""
     del azurite  # started first, so that it is stopped last
-    with running_part("local.geocatalog", "--assets", "trust", "--no-auth") as url:
+    with running_part("local.geocatalog", "--assets", "trust", "--no-auth", "--decisions", DECISIONS) as url:
         running = Catalog(url)
         running.create_collection()
         yield running

@@ -22,6 +22,7 @@ from tests.conftest import running_part
 from tests.data.documents import collection, item
 from tests.properties.apps import clear_queues, make_app
 from tests.properties.catalog import Catalog, wait_until
+from tests.running_stack import DECISIONS
 
 COLLECTION = "call-budget"
 # Ends before a second pass would begin.
@@ -38,7 +39,7 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 @pytest.fixture(scope="module")
 def catalog() -> Iterator[Catalog]:
     """Run an emulator of its own: what it lists is part of what is counted."""
-    with running_part("local.geocatalog", "--assets", "trust", "--no-auth") as url:
+    with running_part("local.geocatalog", "--assets", "trust", "--no-auth", "--decisions", DECISIONS) as url:
         running = Catalog(url)
         running.reset()
         yield running

@@ -1,7 +1,8 @@
 """Collections: their documents, their managed assets, their place in managed storage."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -83,6 +84,7 @@ class Collections:
     def __init__(self) -> None:
         self._by_id: dict[str, Collection] = {}
         self._deleted: dict[str, int] = {}
+        self._coming: set[str] = set()
 
     def list(self) -> list[Collection]:
         """Give all collections, in the order they were made."""
@@ -91,6 +93,23 @@ class Collections:
     def has(self, collection_id: str) -> bool:
         """Tell whether a collection is there."""
         return collection_id in self._by_id
+
+    def is_taken(self, collection_id: str) -> bool:
+        """Tell whether a collection is there or being made."""
+        return collection_id in self._by_id or collection_id in self._coming
+
+    @contextmanager
+    def making(self, collection_id: str) -> Iterator[None]:
+        """Take an id while its collection is made."""
+        self._coming.add(collection_id)
+        try:
+            yield
+        finally:
+            self._coming.discard(collection_id)
+
+    def is_current(self, collection: Collection) -> bool:
+        """Tell whether this very collection is there: not deleted, and no later one of its id."""
+        return self._by_id.get(collection.id) is collection
 
     def get(self, collection_id: str) -> Collection:
         """Give one collection.

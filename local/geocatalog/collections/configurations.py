@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
+from local.basics.json_text import Json
 from local.geocatalog.errors import RequestError, RequestErrorCode, bad_request, not_found
-from local.geocatalog.http.responses import Json
 
 # From the service's API definition.
 _ID = re.compile(r"(?![-_])[a-zA-Z0-9_-]*(?<![-_])")

@@ -5,8 +5,8 @@ import binascii
 import time
 from collections import OrderedDict
 
+from local.basics.json_text import parse_json
 from local.geocatalog.errors import RequestError, RequestErrorCode
-from local.geocatalog.http.responses import parse_json
 
 AUDIENCES = frozenset(
     {

@@ -2,8 +2,8 @@
 
 from starlette.requests import Request
 
+from local.basics.json_text import Json, parse_json
 from local.geocatalog.errors import RequestError, RequestErrorCode, bad_request
-from local.geocatalog.http.responses import Json, parse_json
 
 # No limit is published; 100 MB hold 100 items of the largest size, and keep memory bounded.
 MAX_BODY_BYTES = 100_000_000

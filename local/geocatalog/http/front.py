@@ -6,66 +6,78 @@ import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from local.basics.cors import LoopbackCors
 from local.geocatalog.behavior import Behavior, Fault, FaultKind, fault_code
 from local.geocatalog.errors import RequestError, error_response
 from local.geocatalog.http import connection
 from local.geocatalog.http.auth import TokenCheck
 from local.geocatalog.http.request_log import RequestLog
 from local.geocatalog.http.versions import SUPPORTED_VERSIONS, check_version
+from local.geocatalog.routes.stac_root import SERVICE_DESC_PATH, SERVICE_DOC_PATH
 
 logger = logging.getLogger(__name__)
 
 CONTROL_PREFIX = "/_emulator/"
+
+# The descriptions of the service, which clients read without a token and an api-version.
+OPEN_PATHS = frozenset({SERVICE_DESC_PATH, SERVICE_DOC_PATH})
 
 
 class Front:
     """Stands before the routes.
 
     Args:
+        routes: What answers the requests that it lets through.
         behavior: Faults and latency.
         requests: Where each request is noted.
         tokens: Checks bearer tokens; None lets every request in.
     """
 
-    def __init__(self, behavior: Behavior, requests: RequestLog, tokens: TokenCheck | None) -> None:
+    def __init__(self, routes: ASGIApp, behavior: Behavior, requests: RequestLog, tokens: TokenCheck | None) -> None:
+        self._routes = routes
+        self._app = LoopbackCors(self._check_and_serve)
         self._behavior = behavior
         self._requests = requests
         self._tokens = tokens
 
-    async def handle(self, routes: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         method, path = scope["method"], scope["path"]
         logged = self._requests.add(method, path)
         fault = self._behavior.draw_fault(method, path)
         answer = _Answer(send, self._behavior.settings.latency_ms / 1000)
         if fault is None:
-            await self._work(routes, scope, receive, answer)
+            await self._work(scope, receive, answer)
         elif fault.kind is FaultKind.STATUS:
             await _answer_with_status(fault, scope, receive, answer)
         else:
-            await self._break(fault, routes, scope, receive, send)
+            await self._break(fault, scope, receive, send)
         logged.status = answer.status
 
-    async def _work(self, routes: ASGIApp, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+    async def _work(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         try:
-            if self._tokens is not None:
-                self._tokens.check(_header(scope, b"authorization"))
-            check_version(scope["query_string"])
-            await routes(scope, receive, answer)
-        except RequestError as error:
-            headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004
-            refusal = error_response(error.status, error.code, error.message, headers)
-            await refusal(scope, receive, answer)
+            await self._app(scope, receive, answer)
         except Exception:
             # The routes have answered with 500 already; what is left to do is to tell.
             logger.exception("%s %s failed", scope["method"], scope["path"])
 
-    async def _break(self, fault: Fault, routes: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _check_and_serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if scope["path"] not in OPEN_PATHS:
+                if self._tokens is not None:
+                    self._tokens.check(_header(scope, b"authorization"))
+                check_version(scope["query_string"])
+            await self._routes(scope, receive, send)
+        except RequestError as error:
+            headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004
+            await error_response(error.status, error.code, error.message, headers)(scope, receive, send)
+
+    async def _break(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.kind is FaultKind.HANG:
             await connection.wait_for_disconnect(receive)
             return
         if fault.kind is FaultKind.LOSE_RESPONSE:
-            await self._work(routes, scope, receive, _Answer(_discard, 0))
+            await self._work(scope, receive, _Answer(_discard, 0))
         await connection.reset(receive, send)
 
 

@@ -1,19 +1,11 @@
-"""JSON in and out, and the absolute addresses that bodies and headers carry."""
+"""JSON responses, and the absolute addresses that bodies and headers carry."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
 
-from pydantic_core import from_json, to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-#: A decoded JSON value; what is in it is checked where it is used.
-Json: TypeAlias = Any
-
-
-def json_text(value: object) -> str:
-    """Write a value as compact JSON."""
-    return to_json(value).decode()
+from local.basics.json_text import json_text
 
 
 def json_response(
@@ -29,21 +21,6 @@ def json_response(
 def text_response(document: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Make a JSON response from text that is JSON already."""
     return Response(document, status, headers, "application/json")
-
-
-def parse_json(body: bytes) -> Json:
-    """Read JSON, strictly: no NaN, no Infinity.
-
-    Args:
-        body: UTF-8 JSON.
-
-    Returns:
-        The value.
-
-    Raises:
-        ValueError: The body is not JSON, or nested too deeply to read.
-    """
-    return from_json(body, allow_inf_nan=False)
 
 
 def origin_of(request: Request) -> str:

@@ -7,7 +7,8 @@ from local.geocatalog.errors import RequestError, RequestErrorCode
 
 PREVIEW = "2025-04-30-preview"
 CURRENT = "2026-04-15"
-SUPPORTED_VERSIONS = f"{PREVIEW}, {CURRENT}"
+SUPPORTED = (PREVIEW, CURRENT)
+SUPPORTED_VERSIONS = ", ".join(SUPPORTED)
 
 
 def check_version(query_string: bytes) -> None:
@@ -26,7 +27,7 @@ def check_version(query_string: bytes) -> None:
             RequestErrorCode.MISSING_API_VERSION,
             f"The query parameter 'api-version' is required; supported are {SUPPORTED_VERSIONS}.",
         )
-    if version not in (PREVIEW, CURRENT):
+    if version not in SUPPORTED:
         raise RequestError(
             400,
             RequestErrorCode.UNSUPPORTED_API_VERSION,

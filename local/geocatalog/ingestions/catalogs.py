@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from local.basics.json_text import parse_json
 from local.geocatalog import timestamps
 from local.geocatalog.errors import (
     IngestionError,
@@ -15,13 +16,12 @@ from local.geocatalog.errors import (
     bad_request,
     not_found,
 )
-from local.geocatalog.http.responses import parse_json
 from local.geocatalog.ingestions.operations import Operation, OperationType
 from local.geocatalog.items.assets import AssetReader
 from local.geocatalog.items.ingestion import Ingestion
 from local.geocatalog.items.rules import check_is_item
-from local.geocatalog.items.store import ItemStore
 from local.geocatalog.threads import Threads
+from local.stac_search.item_store import ItemStore
 
 # A catalogue that links to itself in ever new ways must end somewhere.
 _MAX_DOCUMENTS = 100_000

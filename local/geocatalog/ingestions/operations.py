@@ -8,15 +8,26 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from local.basics.database import create_tables
+from local.basics.json_text import json_text
 from local.geocatalog import timestamps
 from local.geocatalog.behavior import Behavior
 from local.geocatalog.errors import IngestionError, IngestionErrorCode
-from local.geocatalog.http.responses import json_text
 from local.geocatalog.storage.storage import STORAGE_FAULTS
 
 logger = logging.getLogger(__name__)
 
-# Part of an operation's time that it waits before it runs.
+_SCHEMA = """
+CREATE TABLE operations (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    collection TEXT,
+    status TEXT NOT NULL,
+    document TEXT NOT NULL
+);
+"""
+
+# Part of an operation's time that it waits before it runs, where it does not run from the start.
 _PENDING_SHARE = 0.3
 
 # How long a running operation takes to notice that it was cancelled, in seconds; one that ends sooner ends
@@ -48,12 +59,12 @@ class OperationType(StrEnum):
     DELETE_INGESTION = "DeleteIngestion"
 
 
+_OF_ITEMS = frozenset({OperationType.ADD_ITEM, OperationType.UPDATE_ITEM, OperationType.DELETE_ITEM})
+
 # These carry start, finish and totals; operations on collections and ingestions never do.
 _WITH_TOTALS = frozenset(
     {
-        OperationType.ADD_ITEM,
-        OperationType.UPDATE_ITEM,
-        OperationType.DELETE_ITEM,
+        *_OF_ITEMS,
         OperationType.INGESTION_STATIC_CATALOG,
         OperationType.INGESTION_STAC_GEOPARQUET,
     }
@@ -160,6 +171,16 @@ class Operation:
 
 
 Work = Callable[[Operation], Awaitable[None]]
+Undo = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An operation that has not ended: its task, and what takes back what was done before it began."""
+
+    operation: Operation
+    task: asyncio.Task[None]
+    undo: Undo | None
 
 
 class Operations:
@@ -171,27 +192,31 @@ class Operations:
     """
 
     def __init__(self, database: sqlite3.Connection, behavior: Behavior) -> None:
+        create_tables(database, _SCHEMA)
         self._database = database
         self._behavior = behavior
-        self._open: dict[str, tuple[Operation, asyncio.Task[None]]] = {}
+        self._open: dict[str, _Open] = {}
 
-    def start(self, operation: Operation, work: Work) -> str:
+    def start(self, operation: Operation, work: Work, undo: Undo | None = None) -> str:
         """Begin an operation.
 
         Args:
             operation: The new operation.
             work: What it does once it runs; an `IngestionError` makes it fail.
+            undo: Called where it ends in any way but well.
 
         Returns:
             The operation as JSON text, still Pending.
         """
         document = json_text(operation.to_dict())
+        if operation.type in _OF_ITEMS and self._behavior.settings.decisions.item_operations_start == "running":
+            operation.run()
         self._database.execute(
             "INSERT INTO operations (id, collection, status, document) VALUES (?, ?, ?, ?)",
             (operation.id, operation.collection_id, operation.status, document),
         )
         task = asyncio.create_task(self._live(operation, work))
-        self._open[operation.id] = (operation, task)
+        self._open[operation.id] = _Open(operation, task, undo)
         return document
 
     def find(self, operation_id: str) -> str | None:
@@ -199,7 +224,7 @@ class Operations:
         if self._behavior.is_forgotten(operation_id):
             return None
         if operation_id in self._open:
-            return json_text(self._open[operation_id][0].to_dict())
+            return json_text(self._open[operation_id].operation.to_dict())
         row = self._database.execute("SELECT document FROM operations WHERE id = ?", (operation_id,)).fetchone()
         return None if row is None else row[0]
 
@@ -225,7 +250,7 @@ class Operations:
             (collection, status, hidden, top, skip),
         )
         return [
-            json_text(self._open[operation_id][0].to_dict()) if operation_id in self._open else document
+            json_text(self._open[operation_id].operation.to_dict()) if operation_id in self._open else document
             for operation_id, document in rows
         ]
 
@@ -236,14 +261,14 @@ class Operations:
     def open_of(self, collection_id: str, kind: OperationType) -> bool:
         """Tell whether a collection has an operation of this type that has not ended."""
         return any(
-            operation.type is kind and operation.collection_id == collection_id for operation, _ in self._open.values()
+            one.operation.type is kind and one.operation.collection_id == collection_id for one in self._open.values()
         )
 
     def cancel(self, operation_id: str) -> None:
         """Ask one operation to end; one that has ended stays as it is."""
         if operation_id not in self._open:
             return
-        operation, task = self._open[operation_id]
+        operation, task = self._open[operation_id].operation, self._open[operation_id].task
         if operation.status is OperationStatus.PENDING:
             # A task that never ran does not see its cancellation, so the state is set here.
             operation.cancel()
@@ -261,7 +286,7 @@ class Operations:
 
     async def stop(self) -> None:
         """End all tasks, because the emulator stops."""
-        tasks = [task for _, task in self._open.values()]
+        tasks = [one.task for one in self._open.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -272,10 +297,12 @@ class Operations:
     async def _live(self, operation: Operation, work: Work) -> None:
         seconds = self._behavior.draw_ingest_seconds()
         try:
-            await asyncio.sleep(seconds * _PENDING_SHARE)
-            operation.run()
-            self._save_status(operation)
-            await asyncio.sleep(seconds * (1 - _PENDING_SHARE))
+            if not operation.started:
+                await asyncio.sleep(seconds * _PENDING_SHARE)
+                seconds -= seconds * _PENDING_SHARE
+                operation.run()
+                self._save_status(operation)
+            await asyncio.sleep(seconds)
             self._behavior.maybe_fail(operation.type)
             await work(operation)
         except IngestionError as error:
@@ -296,7 +323,9 @@ class Operations:
         self._close(operation)
 
     def _close(self, operation: Operation) -> None:
-        del self._open[operation.id]
+        undo = self._open.pop(operation.id).undo
+        if undo is not None and operation.status is not OperationStatus.SUCCEEDED:
+            undo()
         self._database.execute(
             "UPDATE operations SET status = ?, document = ? WHERE id = ?",
             (operation.status, json_text(operation.to_dict()), operation.id),

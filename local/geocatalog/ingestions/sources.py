@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from local.geocatalog import timestamps
 from local.geocatalog.errors import RequestError, RequestErrorCode, bad_request, not_found
+from local.geocatalog.ingestions.container_urls import is_container_url
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -20,6 +21,8 @@ class SourceKind(StrEnum):
     SAS_TOKEN = "SasToken"  # noqa: S105 - a kind, not a secret
     BLOB_MANAGED_IDENTITY = "BlobManagedIdentity"
 
+
+_KINDS = {kind.lower(): kind for kind in SourceKind}
 
 _KIND_NAMES = {
     SourceKind.SAS_TOKEN: "SAS token",
@@ -137,45 +140,33 @@ def parse_source(body: object) -> Source:
     """
     if not isinstance(body, dict):
         raise bad_request("The body must be an ingestion source.")
-    if body.get("kind") not in [*SourceKind]:
+    fields = _lower_case(body)
+    kind = _KINDS.get(str(fields.get("kind")).lower())
+    if kind is None:
         raise bad_request("The field 'kind' must be 'SasToken' or 'BlobManagedIdentity'.")
-    kind = SourceKind(body["kind"])
-    connection = body.get("connectionInfo")
-    if not isinstance(connection, dict):
+    if not isinstance(fields.get("connectioninfo"), dict):
         raise bad_request("The field 'connectionInfo' is required and must be an object.")
-    container_url = _container_url(connection)
+    connection = _lower_case(fields["connectioninfo"])
+    container_url = connection.get("containerurl")
+    if not isinstance(container_url, str) or not is_container_url(container_url):
+        raise bad_request(
+            "The field 'connectionInfo.containerUrl' is required and must be the absolute URL of a blob container, "
+            "without a query, such as https://account.blob.core.windows.net/container."
+        )
     if kind is SourceKind.SAS_TOKEN:
-        return Source(kind, container_url, sas_token=_sas_token(connection))
-    object_id = connection.get("objectId")
+        return Source(kind, container_url, sas_token=_sas_token(connection.get("sastoken")))
+    object_id = connection.get("objectid")
     if not isinstance(object_id, str) or not _GUID.fullmatch(object_id):
         raise bad_request("The field 'connectionInfo.objectId' is required and must be a GUID.")
     return Source(kind, container_url, object_id=object_id.lower())
 
 
-def _container_url(connection: dict[str, Any]) -> str:
-    url = connection.get("containerUrl")
-    if isinstance(url, str):
-        try:
-            parts = urlsplit(url)
-            is_right = (
-                parts.scheme in ("http", "https")
-                and bool(parts.hostname)
-                and bool(parts.path.strip("/"))
-                and not parts.query
-                and not parts.fragment
-            )
-        except ValueError:
-            is_right = False
-        if is_right:
-            return url
-    raise bad_request(
-        "The field 'connectionInfo.containerUrl' is required and must be the absolute URL of a container, "
-        "without a query."
-    )
+def _lower_case(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields by their names in lower case: the service's own documentation spells them in several ways."""
+    return {name.lower(): value for name, value in fields.items()}
 
 
-def _sas_token(connection: dict[str, Any]) -> str:
-    token = connection.get("sasToken")
+def _sas_token(token: object) -> str:
     if not isinstance(token, str) or not token:
         raise bad_request("The field 'connectionInfo.sasToken' is required and must be a SAS token.")
     token = token.removeprefix("?")

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from local.basics.rfc3339 import parse_rfc3339
+from local.geocatalog.decisions import Decisions
 from local.geocatalog.errors import IngestionError, IngestionErrorCode, RequestError, bad_request
-from local.geocatalog.timestamps import parse_rfc3339
+from local.stac_search.boxes import is_bbox
 
 # The service's published limits (its error codes page and its troubleshooting page).
-MAX_ITEM_BYTES = 1_000_000
 MAX_ASSETS = 100
 MAX_ITEM_ID_CHARACTERS = 149
 MAX_ASSET_KEY_CHARACTERS = 255
@@ -18,6 +19,7 @@ MAX_BATCH_ITEMS = 10_000
 
 _ITEM_NAME = re.compile(r"[A-Za-z0-9\-_+,().]+")
 _ABSOLUTE_URL = re.compile(r"(?i)https?://[^\s/?#]+([/?#]|\Z)")
+_S3_URL = re.compile(r"(?i)s3://[^/?#]+/.")
 _COLLECTION_NAME = re.compile(r"[A-Za-z0-9\-_.]+")
 
 _GEOMETRY_TYPES = frozenset(
@@ -54,22 +56,24 @@ def check_is_item(body: object) -> dict[str, Any]:
     return body
 
 
-def check_item(item: dict[str, Any], collection_id: str, size: int) -> None:
+def check_item(item: dict[str, Any], collection_id: str, size: int, decisions: Decisions) -> None:
     """Check an item as deeply as the service does before it ingests it.
 
     Args:
         item: A value that passed `check_is_item`.
         collection_id: The collection it was posted to.
         size: Length of its JSON in bytes.
+        decisions: The largest size, and what happens to `s3` hrefs.
 
     Raises:
         IngestionError: The first rule that it breaks.
     """
-    if size > MAX_ITEM_BYTES:
-        message = f"Item '{item['id'][:150]}' has {size} bytes; the limit is {MAX_ITEM_BYTES}"
+    if size > decisions.max_item_bytes:
+        message = f"Item '{item['id'][:150]}' has {size} bytes; the limit is {decisions.max_item_bytes}"
         raise IngestionError(IngestionErrorCode.ITEM_SIZE_EXCEEDED, message)
-    for check in (_check_names, _check_fields, _check_geometry, _check_properties, _check_assets):
+    for check in (_check_names, _check_fields, _check_geometry, _check_properties):
         check(item, collection_id)
+    _check_assets(item, decisions)
 
 
 def _check_names(item: dict[str, Any], collection_id: str) -> None:
@@ -107,15 +111,6 @@ def _type_of(geometry: object) -> object:
     return geometry.get("type") if isinstance(geometry, dict) else None
 
 
-def is_bbox(value: object) -> bool:
-    """Tell whether a value is a bounding box: 4 or 6 numbers."""
-    return (
-        isinstance(value, list)
-        and len(value) in (4, 6)
-        and all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
-    )
-
-
 def _check_properties(item: dict[str, Any], _collection_id: str) -> None:
     properties = item["properties"]
     if "datetime" not in properties:
@@ -133,7 +128,7 @@ def _check_properties(item: dict[str, Any], _collection_id: str) -> None:
                 raise _invalid(item, f"'{name}': {error}") from None
 
 
-def _check_assets(item: dict[str, Any], _collection_id: str) -> None:
+def _check_assets(item: dict[str, Any], decisions: Decisions) -> None:
     assets = item["assets"]
     if len(assets) > MAX_ASSETS:
         message = f"Item '{item['id']}' has {len(assets)} assets; the limit is {MAX_ASSETS}"
@@ -147,20 +142,20 @@ def _check_assets(item: dict[str, Any], _collection_id: str) -> None:
             )
         if not isinstance(asset, dict) or not isinstance(asset.get("href"), str):
             raise _invalid(item, f"the asset '{key}' must be an object with an 'href'")
-        check_asset_href(key, asset["href"])
+        _check_asset_href(key, asset["href"], decisions)
 
 
-def check_asset_href(key: str, href: str) -> None:
-    """Check that an asset's address is absolute.
+def is_s3(href: str) -> bool:
+    """Tell whether an address is one of Amazon S3, such as `s3://bucket/key`."""
+    return _S3_URL.match(href) is not None
 
-    Args:
-        key: The asset's key, for the message.
-        href: Its address.
 
-    Raises:
-        IngestionError: `InvalidAssetHref`.
-    """
-    if not _ABSOLUTE_URL.match(href):
+def _check_asset_href(key: str, href: str, decisions: Decisions) -> None:
+    if is_s3(href):
+        if decisions.s3_href == "failed":
+            message = f"The href of the asset '{key}' is not valid. The scheme s3 is not supported"
+            raise IngestionError(IngestionErrorCode.INVALID_ASSET_HREF, message)
+    elif not _ABSOLUTE_URL.match(href):
         message = f"The href of the asset '{key}' is not valid. Only absolute URLs are supported"
         raise IngestionError(IngestionErrorCode.INVALID_ASSET_HREF, message)
 

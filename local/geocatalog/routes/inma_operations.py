@@ -4,10 +4,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from local.basics.json_text import json_text
 from local.geocatalog.catalog import catalog_of
 from local.geocatalog.errors import RequestError, bad_request, not_found
 from local.geocatalog.http.paging import next_link, parse_page
-from local.geocatalog.http.responses import json_text, text_response
+from local.geocatalog.http.responses import text_response
 from local.geocatalog.ingestions.operations import OperationStatus
 
 # What the history calls Succeeded is taken as a filter too.

@@ -1,5 +1,7 @@
 """Routes of collections and their thumbnails."""
 
+from typing import Any, Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -27,6 +29,9 @@ from local.geocatalog.ingestions.accepted import accept
 from local.geocatalog.ingestions.operations import Operation, OperationType
 from local.geocatalog.items.rules import check_collection, check_same_id
 from local.geocatalog.storage.signing import parse_minutes, parse_sign
+
+_CREATED: Final = 201
+_CONFLICT: Final = 409
 
 
 async def _show(request: Request, collections: list[Collection]) -> list[dict[str, object]]:
@@ -63,34 +68,64 @@ async def create_collection(request: Request) -> Response:
     catalog = catalog_of(request)
     body = check_collection(await read_json(request))
     check_assets_for_create(body)
-    _check_is_free(catalog, body["id"])
+    new_collection = catalog.behavior.settings.decisions.new_collection
+    # A 201 has no operation that could fail.
+    _check_is_free(catalog, body["id"], always_refused=new_collection == _CREATED)
+    operation = Operation(OperationType.ADD_COLLECTION, body["id"])
 
-    async def work(operation: Operation) -> None:
-        if catalog.collections.has(operation.collection_id):
-            message = f"Collection '{operation.collection_id}' already exists"
-            raise IngestionError(IngestionErrorCode.GENERIC_INGESTION_ERROR, message)
-        configuration = Configuration()
-        if catalog.behavior.settings.decisions.default_mosaic:
-            configuration.mosaics["default"] = dict(DEFAULT_MOSAIC)
-        container = new_container_name(operation.collection_id)
+    async def make(_operation: Operation) -> None:
+        await _make_collection(catalog, body)
+
+    if new_collection == "operation" or catalog.collections.is_taken(body["id"]):
+        return accept(request, operation, make)
+    made = await _make_collection(catalog, body)
+    if new_collection == _CREATED:
+        where = f"{origin_of(request)}/stac/collections/{made.id}"
+        return json_response((await _show(request, [made]))[0], _CREATED, {"Location": where})
+
+    async def nothing_left_to_do(_operation: Operation) -> None:
+        pass
+
+    def undo() -> None:
+        if catalog.collections.is_current(made):
+            catalog.collections.remove(made.id)
+            catalog.items.remove_all(made.id)
+
+    return accept(request, operation, nothing_left_to_do, undo)
+
+
+async def _make_collection(catalog: Catalog, body: dict[str, Any]) -> Collection:
+    """Make a collection.
+
+    Raises:
+        IngestionError: One of its id is there, or is being made.
+    """
+    if catalog.collections.is_taken(body["id"]):
+        raise IngestionError(IngestionErrorCode.GENERIC_INGESTION_ERROR, f"Collection '{body['id']}' already exists")
+    configuration = Configuration()
+    if catalog.behavior.settings.decisions.default_mosaic:
+        configuration.mosaics["default"] = dict(DEFAULT_MOSAIC)
+    container = new_container_name(body["id"])
+    with catalog.collections.making(body["id"]):
         await catalog.threads.run(catalog.storage.create_container, container)
-        catalog.collections.put(Collection(stored_document(body), configuration, container))
+        made = Collection(stored_document(body), configuration, container)
+        catalog.collections.put(made)
+    return made
 
-    return accept(request, Operation(OperationType.ADD_COLLECTION, body["id"]), work)
 
-
-def _check_is_free(catalog: Catalog, collection_id: str) -> None:
+def _check_is_free(catalog: Catalog, collection_id: str, *, always_refused: bool) -> None:
     settings = catalog.behavior.settings
     age = catalog.collections.seconds_since_delete(collection_id)
     if age is not None and age < settings.recreate_after_delete_seconds:
         raise RequestError(
-            409, RequestErrorCode.CONFLICT, f"Collection '{collection_id}' is being deleted; try again later."
+            _CONFLICT, RequestErrorCode.CONFLICT, f"Collection '{collection_id}' is being deleted; try again later."
         )
-    is_taken = catalog.collections.has(collection_id) or catalog.operations.open_of(
+    is_coming = settings.decisions.new_collection == "operation" and catalog.operations.open_of(
         collection_id, OperationType.ADD_COLLECTION
     )
-    if is_taken and settings.decisions.duplicate_collection == 409:  # noqa: PLR2004 - HTTP's Conflict
-        raise RequestError(409, RequestErrorCode.RESOURCE_EXISTS, f"Collection '{collection_id}' already exists.")
+    is_taken = is_coming or catalog.collections.is_taken(collection_id)
+    if is_taken and (always_refused or settings.decisions.duplicate_collection == _CONFLICT):
+        raise RequestError(_CONFLICT, RequestErrorCode.RESOURCE_EXISTS, f"Collection '{collection_id}' already exists.")
 
 
 async def replace_collection(request: Request) -> Response:

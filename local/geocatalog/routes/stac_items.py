@@ -7,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from local.basics.json_text import parse_json
 from local.geocatalog.catalog import Catalog, catalog_of
 from local.geocatalog.errors import bad_request, not_found
 from local.geocatalog.http.bodies import decode_json, read_body, read_json
-from local.geocatalog.http.responses import json_response, origin_of, parse_json
+from local.geocatalog.http.responses import json_response, origin_of
 from local.geocatalog.ingestions.accepted import accept
 from local.geocatalog.ingestions.operations import Operation, OperationType
 from local.geocatalog.items.links import with_links

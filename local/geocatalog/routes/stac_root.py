@@ -1,12 +1,14 @@
 """The STAC API's landing page, conformance and catalogue-wide queryables."""
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from local.basics.service_description import OPENAPI_TYPE, documentation_page, openapi_document
 from local.geocatalog.catalog import catalog_of
 from local.geocatalog.collections.queryables import queryables_schema
 from local.geocatalog.http.responses import json_response, origin_of
+from local.geocatalog.http.versions import SUPPORTED, api_version
 
 # The classes the service declares.
 CONFORMANCE = [
@@ -28,10 +30,18 @@ CONFORMANCE = [
 ]
 
 
+SERVICE_DESC_PATH = "/stac/api"
+SERVICE_DOC_PATH = "/stac/api.html"
+_TITLE = "GeoCatalog emulator"
+_DESCRIPTION = "A GeoCatalog emulated on one machine"
+
+
 async def landing_page(request: Request) -> Response:
     """Serve `GET /stac`."""
     root = f"{origin_of(request)}/stac"
     json_type, geojson = "application/json", "application/geo+json"
+    # Crawlers follow these links as they are, and each request names its api-version.
+    version = f"?api-version={api_version(request.scope['query_string'])}"
     links = [
         {"rel": "self", "type": json_type, "href": f"{root}/"},
         {"rel": "root", "type": json_type, "href": f"{root}/"},
@@ -41,6 +51,18 @@ async def landing_page(request: Request) -> Response:
             "type": json_type,
             "title": "STAC/OGC conformance classes implemented by this server",
             "href": f"{root}/conformance",
+        },
+        {
+            "rel": "service-desc",
+            "type": OPENAPI_TYPE,
+            "title": "OpenAPI description",
+            "href": f"{origin_of(request)}{SERVICE_DESC_PATH}{version}",
+        },
+        {
+            "rel": "service-doc",
+            "type": "text/html",
+            "title": "Documentation",
+            "href": f"{origin_of(request)}{SERVICE_DOC_PATH}{version}",
         },
         {"rel": "search", "type": geojson, "title": "STAC search", "href": f"{root}/search", "method": "GET"},
         {"rel": "search", "type": geojson, "title": "STAC search", "href": f"{root}/search", "method": "POST"},
@@ -56,7 +78,7 @@ async def landing_page(request: Request) -> Response:
                 "rel": "child",
                 "type": json_type,
                 "title": str(one.document.get("title") or one.id),
-                "href": f"{root}/collections/{one.id}",
+                "href": f"{root}/collections/{one.id}{version}",
             }
             for one in catalog_of(request).collections.list()
         ),
@@ -65,8 +87,9 @@ async def landing_page(request: Request) -> Response:
         "type": "Catalog",
         "id": "geocatalog",
         "title": "GeoCatalog",
-        "description": "A GeoCatalog emulated on one machine",
+        "description": _DESCRIPTION,
         "stac_version": "1.0.0",
+        "stac_extensions": [],
         "conformsTo": CONFORMANCE,
         "links": links,
     }
@@ -87,7 +110,32 @@ async def queryables(request: Request) -> Response:
     return json_response(queryables_schema(request, shared), media_type="application/schema+json")
 
 
+async def service_desc(request: Request) -> Response:
+    """Serve `GET /stac/api`: the OpenAPI document of all routes but those that control the emulator."""
+    version = {
+        "name": "api-version",
+        "in": "query",
+        "required": True,
+        "schema": {"type": "string", "enum": list(SUPPORTED)},
+    }
+    document = openapi_document(
+        request.app.state.service_routes,
+        title=_TITLE,
+        description=_DESCRIPTION,
+        server=origin_of(request),
+        query=[version],
+    )
+    return json_response(document, media_type=OPENAPI_TYPE)
+
+
+async def service_doc(request: Request) -> Response:
+    """Serve `GET /stac/api.html`: a page that lists the same routes."""
+    return HTMLResponse(documentation_page(request.app.state.service_routes, title=_TITLE, description=_DESCRIPTION))
+
+
 ROUTES = [
+    Route(SERVICE_DESC_PATH, service_desc, methods=["GET"]),
+    Route(SERVICE_DOC_PATH, service_doc, methods=["GET"]),
     Route("/stac", landing_page, methods=["GET"]),
     Route("/stac/", landing_page, methods=["GET"]),
     Route("/stac/conformance", conformance, methods=["GET"]),

@@ -11,15 +11,16 @@ from local.geocatalog.catalog import catalog_of
 from local.geocatalog.http.bodies import read_json
 from local.geocatalog.http.responses import json_response, origin_of
 from local.geocatalog.items.links import with_links
-from local.geocatalog.search.parameters import (
+from local.geocatalog.storage.signing import parse_minutes, parse_sign
+from local.stac_search.fields import show_fields
+from local.stac_search.parameters import (
     ITEMS_LIMIT,
     SEARCH_LIMIT,
     SearchParameters,
     from_body,
     from_query,
 )
-from local.geocatalog.search.search import search, show_fields
-from local.geocatalog.storage.signing import parse_minutes, parse_sign
+from local.stac_search.search import search
 
 _GEOJSON = "application/geo+json"
 

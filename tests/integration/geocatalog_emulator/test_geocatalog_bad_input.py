@@ -9,6 +9,7 @@ import pytest
 
 from .emulator_client import EmulatorClient, collection, error_of, item
 
+CONTAINER = "https://partner.blob.core.windows.net/scenes"
 COMPANIONS: dict[str, Any] = {
     "links": [],
     "extent": {"spatial": {"bbox": [[0, 0, 1, 1]]}, "temporal": {"interval": [[None, None]]}},
@@ -45,8 +46,9 @@ def test_what_is_no_item_at_all_is_refused_at_once(trusting: EmulatorClient, bod
         ({"assets": {"a" * 256: {"href": "https://h/a"}}}, "StacValidationFailed"),
         ({"assets": {"a": {"href": "./a.tif"}}}, "InvalidAssetHref"),
         ({"assets": {"a": {"href": "/vsicurl/a.tif"}}}, "InvalidAssetHref"),
+        ({"assets": {"a": {"href": "gs://bucket/a.tif"}}}, "InvalidAssetHref"),
         ({"assets": {f"a{n}": {"href": "https://h/a"} for n in range(101)}}, "TotalAssetsExceeded"),
-        ({"properties": {"datetime": "2024-01-01T00:00:00Z", "long": "x" * 1_000_000}}, "ItemSizeExceeded"),
+        ({"properties": {"datetime": "2024-01-01T00:00:00Z", "long": "x" * 1_048_576}}, "ItemSizeExceeded"),
     ],
 )
 def test_a_wrong_item_fails_in_its_operation(trusting: EmulatorClient, changes: dict[str, Any], code: str) -> None:
@@ -155,12 +157,12 @@ def test_a_wrong_form_is_refused(trusting: EmulatorClient, files: dict[str, Any]
         {},
         {"kind": "Other"},
         {"kind": "SasToken"},
-        {"kind": "SasToken", "connectionInfo": {"containerUrl": "https://a.blob.core.windows.net/c"}},
+        {"kind": "SasToken", "connectionInfo": {"containerUrl": CONTAINER}},
         {"kind": "SasToken", "connectionInfo": {"containerUrl": "nowhere", "sasToken": "st=1&se=2&sig=3"}},
-        {"kind": "SasToken", "connectionInfo": {"containerUrl": "https://h/c?x=1", "sasToken": "st=1&se=2&sig=3"}},
-        {"kind": "SasToken", "connectionInfo": {"containerUrl": "https://h/c", "sasToken": "se=2099-01-01&sig=x"}},
-        {"kind": "SasToken", "connectionInfo": {"containerUrl": "https://h/c", "sasToken": "st=1&se=never&sig=x"}},
-        {"kind": "BlobManagedIdentity", "connectionInfo": {"containerUrl": "https://h/c", "objectId": "me"}},
+        {"kind": "SasToken", "connectionInfo": {"containerUrl": f"{CONTAINER}?x=1", "sasToken": "st=1&se=2&sig=3"}},
+        {"kind": "SasToken", "connectionInfo": {"containerUrl": CONTAINER, "sasToken": "se=2099-01-01&sig=x"}},
+        {"kind": "SasToken", "connectionInfo": {"containerUrl": CONTAINER, "sasToken": "st=1&se=never&sig=x"}},
+        {"kind": "BlobManagedIdentity", "connectionInfo": {"containerUrl": CONTAINER, "objectId": "me"}},
     ],
 )
 def test_a_wrong_source_is_refused(trusting: EmulatorClient, body: object) -> None:

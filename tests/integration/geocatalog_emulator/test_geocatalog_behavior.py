@@ -87,8 +87,12 @@ def test_requests_are_listed_until_the_reset(trusting: EmulatorClient) -> None:
         "operation_failures": [],
         "decisions": {
             "duplicate_collection": 409,
+            "new_collection": "at_once",
             "unknown_collection": 404,
+            "item_operations_start": "running",
             "bad_batch_member": "failed",
+            "s3_href": "failed",
+            "max_item_bytes": 1_048_576,
             "default_mosaic": False,
             "rewritten_configuration": False,
         },

@@ -1,11 +1,13 @@
 """Answers that are not known of the service are chosen, and can be switched."""
 
+import json
 from typing import Any
 
 import pytest
 
 from .emulator_client import EmulatorClient, collection, error_of, item
 
+QUEUED = {"ingest_seconds": [600, 600]}
 UNKNOWN = "/stac/collections/unknown/items"
 
 
@@ -14,6 +16,84 @@ def test_a_collection_that_is_there_already(trusting: EmulatorClient) -> None:
     assert error_of(trusting.send("POST", "/stac/collections", json=body)) == (409, "ResourceExists")
     trusting.behave(decisions={"duplicate_collection": "operation"})
     assert trusting.outcome(trusting.send("POST", "/stac/collections", json=body)) == "GenericIngestionError"
+
+
+def test_a_new_collection_is_there_at_once(trusting: EmulatorClient) -> None:
+    trusting.behave(**QUEUED)
+    accepted = trusting.send("POST", "/stac/collections", json=collection("at-once"))
+    assert (accepted.status_code, accepted.json()["status"]) == (202, "Pending")
+    assert trusting.json("/stac/collections/at-once")["id"] == "at-once"
+    again = trusting.send("POST", "/stac/collections", json=collection("at-once"))
+    assert error_of(again) == (409, "ResourceExists")
+    # Whoever cancels its operation has no collection in the end.
+    assert trusting.send("DELETE", f"/inma/operations/{accepted.json()['id']}").status_code == 204
+    assert trusting.outcome(accepted) == "CanceledOperation"
+    assert trusting.send("GET", "/stac/collections/at-once").status_code == 404
+
+
+def test_a_new_collection_whose_operation_fails_is_gone(trusting: EmulatorClient) -> None:
+    trusting.behave(operation_failures=[{"code": "InternalError", "types": ["AddCollection"], "count": 1}])
+    assert trusting.outcome(trusting.send("POST", "/stac/collections", json=collection("failing"))) == "InternalError"
+    assert trusting.send("GET", "/stac/collections/failing").status_code == 404
+    assert trusting.outcome(trusting.send("POST", "/stac/collections", json=collection("failing"))) == "Succeeded"
+    assert trusting.json("/stac/collections/failing")["id"] == "failing"
+
+
+def test_a_new_collection_is_there_after_its_operation(trusting: EmulatorClient) -> None:
+    trusting.behave(**QUEUED, decisions={"new_collection": "operation"})
+    accepted = trusting.send("POST", "/stac/collections", json=collection("later"))
+    assert accepted.status_code == 202
+    assert trusting.send("GET", "/stac/collections/later").status_code == 404
+    assert error_of(trusting.send("POST", "/stac/collections", json=collection("later"))) == (409, "ResourceExists")
+    trusting.send("DELETE", f"/inma/operations/{accepted.json()['id']}")
+    trusting.behave(ingest_seconds=[0, 0])
+    assert trusting.outcome(trusting.send("POST", "/stac/collections", json=collection("later"))) == "Succeeded"
+    assert trusting.json("/stac/collections/later")["id"] == "later"
+
+
+def test_a_new_collection_is_made_with_201(trusting: EmulatorClient) -> None:
+    trusting.behave(decisions={"new_collection": 201, "duplicate_collection": "operation"})
+    made = trusting.send("POST", "/stac/collections", json=collection("made"))
+    assert made.status_code == 201
+    assert "operation-location" not in made.headers
+    assert made.json() == trusting.json(made.headers["Location"].removeprefix(trusting.url))
+    assert error_of(trusting.send("POST", "/stac/collections", json=collection("made"))) == (409, "ResourceExists")
+
+
+def test_item_operations_run_or_wait_when_they_are_first_read(trusting: EmulatorClient) -> None:
+    trusting.behave(**QUEUED)
+    for start in ("running", "pending"):
+        trusting.behave(decisions={"item_operations_start": start})
+        for accepted in (trusting.post(item("a")), trusting.send("DELETE", f"{trusting.items}/a")):
+            assert accepted.json()["status"] == "Pending"
+            assert trusting.json(f"/inma/operations/{accepted.json()['id']}")["status"] == start.title()
+    listed = trusting.json("/inma/operations", status="Running", collectionId=trusting.collection_id)["value"]
+    assert len(listed) == 2
+
+
+def test_an_s3_href_fails_or_is_kept(trusting: EmulatorClient) -> None:
+    scene = item("scene", "s3://bucket/folder/a.tif")
+    failed = trusting.ended(trusting.post(scene))
+    assert failed["error"]["error"]["code"] == "InvalidAssetHref"
+    assert "s3" in failed["error"]["error"]["message"]
+    trusting.behave(decisions={"s3_href": "kept"})
+    assert trusting.outcome(trusting.post(scene)) == "Succeeded"
+    assert trusting.json(f"{trusting.items}/scene")["assets"]["image"]["href"] == "s3://bucket/folder/a.tif"
+
+
+def item_of(item_id: str, size: int) -> bytes:
+    """Make the body of an item with this many bytes, some of whose letters take two."""
+    body = json.dumps(item(item_id, title="ä" * 1000), ensure_ascii=False).encode()
+    return body[:-1] + b"," + b'"filler":"' + b"x" * (size - len(body) - 12) + b'"}'
+
+
+@pytest.mark.parametrize("limit", [1_048_576, 1_000_000])
+def test_the_size_limit_counts_the_bytes_that_were_sent(trusting: EmulatorClient, limit: int) -> None:
+    trusting.behave(decisions={"max_item_bytes": limit})
+    for item_id, size, outcome in (("fits", limit, "Succeeded"), ("large", limit + 1, "ItemSizeExceeded")):
+        body = item_of(item_id, size)
+        assert len(body) == size
+        assert trusting.outcome(trusting.send("POST", trusting.items, data=body)) == outcome
 
 
 @pytest.mark.parametrize(

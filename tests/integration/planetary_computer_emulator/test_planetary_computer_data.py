@@ -1,6 +1,8 @@
 import io
+import re
 import string
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import requests
 from PIL import Image
 
 COLLECTION = "sentinel-2-l2a"
+NEIGHBOURS = "sentinel-2-neighbours"
 
 
 def slug(name: str) -> str:
@@ -15,24 +18,40 @@ def slug(name: str) -> str:
     return name.translate(str.maketrans("", "", string.punctuation)).lower().replace(" ", "-")[:30]
 
 
-def test_mosaic_info_has_what_real_ones_have(planetary_computer: str) -> None:
-    info = requests.get(
-        f"{planetary_computer}/api/data/v1/mosaic/info", params={"collection": COLLECTION}, timeout=10
-    ).json()
+def mosaic_info(url: str, collection: str) -> Any:  # noqa: ANN401 - JSON
+    return requests.get(f"{url}/api/data/v1/mosaic/info", params={"collection": collection}, timeout=10).json()
+
+
+@pytest.mark.parametrize("collection", [COLLECTION, NEIGHBOURS])
+def test_mosaic_info_has_what_real_ones_have(planetary_computer: str, collection: str) -> None:
+    info = mosaic_info(planetary_computer, collection)
     assert set(info) == {"mosaics", "renderOptions", "defaultLocation", "defaultCustomQuery"}
     options = info["renderOptions"]
     for option in options:
         assert {"name", "description", "type", "options", "minZoom"} <= set(option)
         assert option["type"] == "raster-tile"
     names = [option["name"] for option in options]
-    assert len(set(names)) == len(names) >= 5
-    assert any(len(name) > 40 for name in names)
+    assert len(set(names)) == len(names) >= 4
     assert any(set(name) & set(string.punctuation) for name in names)
+    assert [] in [mosaic["cql"] for mosaic in info["mosaics"]]
+
+
+def test_the_tutorials_render_options_become_good_ids(planetary_computer: str) -> None:
+    options = mosaic_info(planetary_computer, COLLECTION)["renderOptions"]
+    slugs = [slug(option["name"]) for option in options]
+    assert len(set(slugs)) == len(slugs) >= 5
+    assert all(re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", each) for each in slugs)
+    assert all(len(option["name"]) <= 40 for option in options)
+    assert any(option.get("conditions") for option in options)
+
+
+def test_other_render_options_do_not(planetary_computer: str) -> None:
+    info = mosaic_info(planetary_computer, NEIGHBOURS)
+    names = [option["name"] for option in info["renderOptions"]]
     slugs = Counter(slug(name) for name in names)
     assert max(slugs.values()) == 2
     assert any(each.endswith("-") for each in slugs)
-    assert any(option.get("conditions") for option in options)
-    assert [] in [mosaic["cql"] for mosaic in info["mosaics"]]
+    assert any(len(name) > 40 for name in names)
     assert any(len(mosaic["name"]) > 30 for mosaic in info["mosaics"])
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from local.azurite import Azurite
 from tests.conftest import running_part
+from tests.running_stack import DECISIONS
 
 from .world import World
 
@@ -15,7 +16,8 @@ ATTACHED = "11111111-2222-3333-4444-55555555abcd"
 @pytest.fixture(scope="session")
 def catalog_url(azurite: Azurite) -> Iterator[str]:
     del azurite  # started first, so that it is stopped last
-    with running_part("local.geocatalog", "--assets", "trust", "--no-auth", "--managed-identity", ATTACHED) as url:
+    options = ["--assets", "trust", "--no-auth", "--managed-identity", ATTACHED, "--decisions", DECISIONS]
+    with running_part("local.geocatalog", *options) as url:
         yield url
 
 

@@ -2,15 +2,27 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from local.geocatalog.http.responses import json_text
-from local.geocatalog.timestamps import parse_rfc3339
+from local.basics.database import create_tables
+from local.basics.json_text import json_text
+from local.basics.rfc3339 import parse_rfc3339, seconds_of
+from local.stac_search.boxes import corners
 
 Item = dict[str, Any]
 
-_LONGITUDES_AND_LATITUDES = {4: (0, 1, 2, 3), 6: (0, 1, 3, 4)}
+_SCHEMA = """
+CREATE TABLE items (
+    collection TEXT NOT NULL,
+    id TEXT NOT NULL,
+    starts REAL,
+    ends REAL,
+    west REAL, south REAL, east REAL, north REAL,
+    document TEXT NOT NULL,
+    UNIQUE (collection, id)
+);
+CREATE INDEX items_by_time ON items (collection, starts DESC, id DESC);
+"""
 
 
 class ItemStore:
@@ -21,11 +33,16 @@ class ItemStore:
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:
+        create_tables(database, _SCHEMA)
         self._database = database
 
     def put(self, item: Item) -> None:
-        """Store an item, replacing one of the same collection and id."""
-        starts, ends = _times(item["properties"])
+        """Store an item, replacing one of the same collection and id.
+
+        Raises:
+            ValueError: One of its times is not an RFC 3339 one.
+        """
+        starts, ends = times_of(item["properties"])
         self._database.execute(
             "INSERT OR REPLACE INTO items (collection, id, starts, ends, west, south, east, north, document)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -62,7 +79,12 @@ class ItemStore:
         return self._database.execute(sql, parameters).fetchall()
 
 
-def _times(properties: dict[str, Any]) -> tuple[float | None, float | None]:
+def times_of(properties: dict[str, Any]) -> tuple[float | None, float | None]:
+    """Return when an item begins and ends, in seconds since 1970, or None where it does not say.
+
+    Raises:
+        ValueError: A time is not an RFC 3339 one.
+    """
     moment = properties.get("datetime")
     starts = properties.get("start_datetime") or moment
     ends = properties.get("end_datetime") or moment
@@ -73,14 +95,8 @@ def _seconds(text: str | None) -> float | None:
     return None if text is None else seconds_of(parse_rfc3339(text))
 
 
-def seconds_of(moment: datetime) -> float:
-    """Give an aware datetime as seconds since 1970, before 1970 included."""
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
-
-
 def _box(item: Item) -> tuple[float | None, float | None, float | None, float | None]:
     box = item.get("bbox")
     if item.get("geometry") is None or box is None:
         return None, None, None, None
-    west, south, east, north = (box[index] for index in _LONGITUDES_AND_LATITUDES[len(box)])
-    return west, south, east, north
+    return corners(box)

@@ -1,29 +1,9 @@
-"""The emulator's working store: a temporary SQLite file, so that memory stays flat however much is posted."""
+"""The working store of an emulator: a temporary SQLite file, so that memory stays flat however much is posted."""
 
 import sqlite3
 
 # Pages of the file that are kept in memory: 64 MiB (negative means KiB).
 _CACHE_SIZE = -65_536
-
-_SCHEMA = """
-CREATE TABLE items (
-    collection TEXT NOT NULL,
-    id TEXT NOT NULL,
-    starts REAL,
-    ends REAL,
-    west REAL, south REAL, east REAL, north REAL,
-    document TEXT NOT NULL,
-    UNIQUE (collection, id)
-);
-CREATE INDEX items_by_time ON items (collection, starts DESC, id DESC);
-CREATE TABLE operations (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    collection TEXT,
-    status TEXT NOT NULL,
-    document TEXT NOT NULL
-);
-"""
 
 
 def open_database() -> sqlite3.Connection:
@@ -37,8 +17,19 @@ def open_database() -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = OFF")
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(f"PRAGMA cache_size = {_CACHE_SIZE}")
-    connection.executescript(_SCHEMA)
     # One transaction that never ends: nothing here has to outlive the process, and a commit of each statement
     # would cost more with every page that changed since the start.
     connection.execute("BEGIN")
     return connection
+
+
+def create_tables(connection: sqlite3.Connection, schema: str) -> None:
+    """Create tables of an open database.
+
+    Args:
+        connection: The database.
+        schema: Statements, each ended by a semicolon.
+    """
+    # Not executescript, which would end the transaction.
+    for statement in filter(str.strip, schema.split(";")):
+        connection.execute(statement)

@@ -4,14 +4,12 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from local.geocatalog.errors import bad_request
-from local.geocatalog.http.responses import Json, parse_json
-from local.geocatalog.items.rules import is_bbox
-from local.geocatalog.items.store import seconds_of
-from local.geocatalog.timestamps import parse_rfc3339
+from local.basics.json_text import Json, parse_json
+from local.basics.rfc3339 import parse_rfc3339, seconds_of
+from local.stac_search.boxes import corners, is_bbox
+from local.stac_search.errors import SearchError
 
 # Limits of the official client's documentation: items and search.
 ITEMS_LIMIT = (10, 10_000)
@@ -67,7 +65,7 @@ def from_query(parameters: Mapping[str, str], limits: tuple[int, int]) -> Search
         The search.
 
     Raises:
-        RequestError: 400, naming the parameter.
+        SearchError: naming the parameter.
     """
     body = {name: read(parameters[name]) for name, read in _QUERY_READERS.items() if name in parameters}
     if "filter" in body and body.setdefault("filter-lang", "cql2-text") == "cql2-json":
@@ -86,12 +84,12 @@ def from_body(body: object, limits: tuple[int, int]) -> SearchParameters:
         The search.
 
     Raises:
-        RequestError: 400, naming the field.
+        SearchError: naming the field.
     """
     if not isinstance(body, dict):
-        raise bad_request("The body of a search must be a JSON object.")
+        raise SearchError("The body of a search must be a JSON object.")
     if body.get("bbox") is not None and body.get("intersects") is not None:
-        raise bad_request("Only one of 'bbox' and 'intersects' can be given.")
+        raise SearchError("Only one of 'bbox' and 'intersects' can be given.")
     return SearchParameters(
         limit=_limit(body.get("limit"), limits),
         ids=_strings(body, "ids"),
@@ -115,7 +113,7 @@ def _json(text: str) -> Json:
     try:
         return parse_json(text.encode())
     except ValueError:
-        raise bad_request("The parameters 'intersects', 'query' and CQL2-JSON filters must be JSON.") from None
+        raise SearchError("The parameters 'intersects', 'query' and CQL2-JSON filters must be JSON.") from None
 
 
 def _numbers(text: str) -> list[float]:
@@ -124,14 +122,14 @@ def _numbers(text: str) -> list[float]:
     except ValueError:
         numbers = []
     if not numbers or not all(map(math.isfinite, numbers)):
-        raise bad_request("The parameter 'bbox' must be 4 or 6 numbers.")
+        raise SearchError("The parameter 'bbox' must be 4 or 6 numbers.")
     return numbers
 
 
 def _integer(text: str) -> int:
     digits = len(str(ITEMS_LIMIT[1]))
     if not text.isascii() or not text.isdigit() or len(text) > digits:
-        raise bad_request(f"The parameter 'limit' must be an integer of at most {digits} digits.")
+        raise SearchError(f"The parameter 'limit' must be an integer of at most {digits} digits.")
     return int(text)
 
 
@@ -172,7 +170,7 @@ def _limit(value: object, limits: tuple[int, int]) -> int:
     if value is None:
         return default
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise bad_request(f"The field 'limit' must be an integer from 1 to {most}.")
+        raise SearchError(f"The field 'limit' must be an integer from 1 to {most}.")
     return value
 
 
@@ -181,7 +179,7 @@ def _strings(body: dict[str, Any], name: str) -> list[str] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise bad_request(f"The field '{name}' must be a list of strings.")
+        raise SearchError(f"The field '{name}' must be a list of strings.")
     return value
 
 
@@ -189,11 +187,10 @@ def _bbox(value: object) -> list[float] | None:
     if value is None:
         return None
     if not is_bbox(value):
-        raise bad_request("The field 'bbox' must be 4 or 6 numbers.")
-    box: list[float] = value  # type: ignore[assignment]
-    west, south, east, north = box if len(box) == 4 else (*box[:2], *box[3:5])  # noqa: PLR2004 - 4 in 2D, 6 in 3D
+        raise SearchError("The field 'bbox' must be 4 or 6 numbers.")
+    west, south, east, north = corners(value)  # type: ignore[arg-type]
     if south > north:
-        raise bad_request("The field 'bbox' has its south above its north.")
+        raise SearchError("The field 'bbox' has its south above its north.")
     return [west, south, east, north]
 
 
@@ -201,7 +198,7 @@ def _geometry(value: object) -> dict[str, Any] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
-        raise bad_request("The field 'intersects' must be a GeoJSON geometry.")
+        raise SearchError("The field 'intersects' must be a GeoJSON geometry.")
     return value
 
 
@@ -211,33 +208,29 @@ def _interval(value: object) -> tuple[float | None, float | None] | None:
     ends = value.split("/") if isinstance(value, str) else []
     try:
         if len(ends) == 1:
-            moment = seconds_of(_moment(ends[0]))
+            moment = seconds_of(parse_rfc3339(ends[0]))
             return moment, moment
         if len(ends) == 2:  # noqa: PLR2004 - an interval has a start and an end
-            start, end = (None if one in ("", "..") else seconds_of(_moment(one)) for one in ends)
+            start, end = (None if one in ("", "..") else seconds_of(parse_rfc3339(one)) for one in ends)
             if (start is not None or end is not None) and not (start and end and start > end):
                 return start, end
     except ValueError:
         pass
-    raise bad_request(
+    raise SearchError(
         "The field 'datetime' must be an RFC 3339 time, or two with a slash between, '..' for an open end."
     )
-
-
-def _moment(text: str) -> datetime:
-    return parse_rfc3339(text)
 
 
 def _sort(value: object) -> list[SortField]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise bad_request("The field 'sortby' must be a list.")
+        raise SearchError("The field 'sortby' must be a list.")
     terms = []
     for term in value:
         name, direction = (term.get("field"), term.get("direction", "asc")) if isinstance(term, dict) else (None, None)
         if direction not in ("asc", "desc") or not isinstance(name, str) or not _SORT_FIELD.fullmatch(name):
-            raise bad_request("Each of 'sortby' must be an object with 'field', and 'direction' asc or desc.")
+            raise SearchError("Each of 'sortby' must be an object with 'field', and 'direction' asc or desc.")
         terms.append(SortField(name, direction == "desc"))
     return terms
 
@@ -250,7 +243,7 @@ def _fields(value: object) -> Fields | None:
     exclude: list[str] = []
     for part in parts:
         if not isinstance(part, dict):
-            raise bad_request("The field 'fields' must be an object with 'include' and 'exclude'.")
+            raise SearchError("The field 'fields' must be an object with 'include' and 'exclude'.")
         include += _strings(part, "include") or []
         exclude += _strings(part, "exclude") or []
     return Fields(tuple(include), tuple(exclude))
@@ -262,9 +255,9 @@ def _filter(body: dict[str, Any]) -> str | dict[str, Any] | None:
         return None
     language = body.get("filter-lang") or "cql2-json"
     if language not in _FILTER_LANGUAGES:
-        raise bad_request(f"The field 'filter-lang' must be one of {', '.join(_FILTER_LANGUAGES)}.")
+        raise SearchError(f"The field 'filter-lang' must be one of {', '.join(_FILTER_LANGUAGES)}.")
     if not isinstance(value, str if language == "cql2-text" else dict):
-        raise bad_request(f"The field 'filter' does not fit the filter-lang '{language}'.")
+        raise SearchError(f"The field 'filter' does not fit the filter-lang '{language}'.")
     return value
 
 
@@ -272,11 +265,11 @@ def _query(value: object) -> dict[str, dict[str, Any]] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not all(isinstance(one, dict) for one in value.values()):
-        raise bad_request("The field 'query' must be an object of objects.")
+        raise SearchError("The field 'query' must be an object of objects.")
     return value
 
 
 def _token(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    raise bad_request("The field 'token' must be a string.")
+    raise SearchError("The field 'token' must be a string.")

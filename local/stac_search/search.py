@@ -3,19 +3,17 @@
 import asyncio
 import base64
 import binascii
+import dataclasses
 import json
-from collections.abc import Callable, Iterator
+import sys
 from dataclasses import dataclass
 from typing import Any
 
-import shapely
-from cql2 import Expr
-from shapely.geometry import box, shape
-
-from local.geocatalog.errors import RequestError, bad_request
-from local.geocatalog.http.responses import Json, parse_json
-from local.geocatalog.items.store import Item, ItemStore
-from local.geocatalog.search.parameters import Fields, SearchParameters, SortField
+from local.basics.json_text import parse_json
+from local.stac_search.errors import SearchError
+from local.stac_search.item_store import Item, ItemStore
+from local.stac_search.matching import matchers_of, to_shape
+from local.stac_search.parameters import SearchParameters, SortField
 
 # Rows looked at between two chances for other requests.
 _BATCH = 200
@@ -25,28 +23,8 @@ _TOKEN_PREFIX = "next:"  # noqa: S105 - part of a page token, not a secret
 # Newest first, as the database behind the service orders items.
 _DEFAULT_ORDER = [SortField("datetime", descending=True)]
 
-# Always shown, whatever `fields` says: a client could not read an item without them.
-_ALWAYS_SHOWN = frozenset({"id", "collection", "type"})
-_DEFAULT_INCLUDE = frozenset(
-    {*_ALWAYS_SHOWN, "stac_version", "bbox", "geometry", "links", "assets", "properties.datetime"}
-)
-
-# Operators of CQL2 that are looked up by name; anything else would be taken for a function that never matches.
-_QUERY_OPERATORS = {
-    "eq": "=",
-    "neq": "<>",
-    "lt": "<",
-    "lte": "<=",
-    "gt": ">",
-    "gte": ">=",
-    "in": "in",
-}
-_QUERY_PATTERNS = {"startsWith": "{}%", "endsWith": "%{}", "contains": "%{}%"}
-
 _ID_IS_ONE_OF = "id IN (SELECT value FROM json_each(?))"
 _COLLECTION_IS_ONE_OF = "collection IN (SELECT value FROM json_each(?))"
-
-Matcher = Callable[[Item], bool]
 
 
 @dataclass(slots=True)
@@ -68,10 +46,10 @@ async def search(items: ItemStore, parameters: SearchParameters) -> Page:
         A page of matching items, without links, in order.
 
     Raises:
-        RequestError: 400, where a geometry, a filter or a token is wrong.
+        SearchError: Where a geometry, a filter or a token is wrong.
     """
     order = _order(parameters.sort)
-    matchers = list(_matchers(parameters))
+    matchers = list(matchers_of(parameters))
     where, values = _narrow(parameters)
     position = None if parameters.token is None else _read_token(parameters.token, len(order))
     found: list[tuple[Item, list[Any]]] = []
@@ -88,6 +66,23 @@ async def search(items: ItemStore, parameters: SearchParameters) -> Page:
     page = found[: parameters.limit]
     more = len(found) > parameters.limit
     return Page([item for item, _ in page], _write_token(page[-1][1]) if more else None)
+
+
+async def count(items: ItemStore, parameters: SearchParameters) -> int:
+    """Return how many items a search finds on all its pages.
+
+    Args:
+        items: All items.
+        parameters: The search; its `limit` and `token` are ignored.
+
+    Returns:
+        The number.
+
+    Raises:
+        SearchError: A geometry or a filter is wrong.
+    """
+    everything = dataclasses.replace(parameters, limit=sys.maxsize, token=None)
+    return len((await search(items, everything)).items)
 
 
 def _order(sort: list[SortField]) -> list[tuple[str, bool]]:
@@ -141,7 +136,7 @@ def _bounds(parameters: SearchParameters) -> list[float] | None:
     if parameters.bbox is not None:
         return parameters.bbox
     if parameters.intersects is not None:
-        return list(_shape(parameters.intersects).bounds)
+        return list(to_shape(parameters.intersects).bounds)
     return None
 
 
@@ -191,7 +186,7 @@ def _read_token(token: str, length: int) -> list[Any]:
     except (binascii.Error, ValueError, RecursionError):
         position = None
     if not isinstance(position, list) or len(position) != length or not all(map(_is_scalar, position)):
-        raise bad_request("The token is not one of a 'next' link of this search.")
+        raise SearchError("The token is not one of a 'next' link of this search.")
     return position
 
 
@@ -199,144 +194,3 @@ def _is_scalar(value: object) -> bool:
     if isinstance(value, int):
         return abs(value) < 2**63  # what the database can hold
     return value is None or isinstance(value, str | float)
-
-
-def _matchers(parameters: SearchParameters) -> Iterator[Matcher]:
-    if parameters.bbox is not None:
-        yield _intersects(_box(parameters.bbox))
-    if parameters.intersects is not None:
-        yield _intersects(_shape(parameters.intersects))
-    if parameters.query is not None:
-        yield _matches_expression(_expression(_query_to_cql2(parameters.query)))
-    if parameters.filter is not None:
-        yield _matches_expression(_expression(parameters.filter))
-
-
-def _box(bounds: list[float]) -> shapely.Geometry:
-    west, south, east, north = bounds
-    if west <= east:
-        return box(west, south, east, north)
-    return shapely.union(box(west, south, 180, north), box(-180, south, east, north))
-
-
-def _shape(geometry: dict[str, Any]) -> shapely.Geometry:
-    try:
-        made = shape(geometry)
-    except (shapely.errors.ShapelyError, AttributeError, KeyError, TypeError, ValueError, IndexError):
-        made = None
-    if made is None or made.is_empty:
-        raise bad_request("The field 'intersects' must be a GeoJSON geometry.")
-    return made
-
-
-def _intersects(wanted: shapely.Geometry) -> Matcher:
-    shapely.prepare(wanted)
-
-    def matches(item: Item) -> bool:
-        if item.get("geometry") is None:
-            return False
-        try:
-            return bool(wanted.intersects(_shape(item["geometry"])))
-        except (RequestError, shapely.errors.ShapelyError):
-            return False
-
-    return matches
-
-
-def _expression(source: str | dict[str, Any]) -> Expr:
-    try:
-        expression = Expr(source)
-        expression.validate()
-    except Exception as error:  # noqa: BLE001 - cql2 raises bare Exception for expressions it cannot read
-        reason = " ".join(str(error).split())[:300]
-        raise bad_request(f"The filter is not valid CQL2: {reason}.") from None
-    return expression
-
-
-def _matches_expression(expression: Expr) -> Matcher:
-    def matches(item: Item) -> bool:
-        try:
-            return bool(expression.matches(item))
-        except Exception:  # noqa: BLE001 - cql2 raises it for what SQL calls unknown, such as a missing property
-            return False
-
-    return matches
-
-
-def _query_to_cql2(query: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    terms: list[Json] = []
-    for name, conditions in query.items():
-        for operator, value in conditions.items():
-            terms.append(_query_term({"property": name}, operator, value))
-    return terms[0] if len(terms) == 1 else {"op": "and", "args": terms or [True]}
-
-
-def _query_term(name: dict[str, str], operator: str, value: Json) -> dict[str, Any]:
-    if operator in _QUERY_OPERATORS:
-        return {"op": _QUERY_OPERATORS[operator], "args": [name, value]}
-    if operator in _QUERY_PATTERNS and isinstance(value, str):
-        return {"op": "like", "args": [name, _QUERY_PATTERNS[operator].format(value)]}
-    raise bad_request(f"The operator '{operator}' of the field 'query' is not known, or its value does not fit.")
-
-
-def show_fields(item: dict[str, Any], fields: Fields | None) -> dict[str, Any]:
-    """Leave out what a client did not ask to see.
-
-    Args:
-        item: An item, links included.
-        fields: The `fields` of the search.
-
-    Returns:
-        The item, or a part of it.
-    """
-    if fields is None:
-        return item
-    include = set(fields.include)
-    if not include and not fields.exclude:
-        include = set(_DEFAULT_INCLUDE)
-    shown = item if not include else _pick(item, include | _ALWAYS_SHOWN)
-    for name in fields.exclude:
-        if name not in include and name not in _ALWAYS_SHOWN:
-            shown = _without(shown, _path_to(name, shown))
-    return shown
-
-
-def _pick(item: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    picked: dict[str, Any] = {}
-    for name in sorted(names):  # what holds another comes before it
-        # Names of properties may stand without their prefix.
-        path = _path_to(name, item) or _path_to(f"properties.{name}", item)
-        if path:
-            _copy(path, item, picked)
-    return picked
-
-
-def _path_to(name: str, value: object) -> list[str]:
-    """Give the keys that lead to a dotted name, of which one may hold dots itself; none where it is not there."""
-    if not isinstance(value, dict):
-        return []
-    if name in value:
-        return [name]
-    for end in (place for place, letter in enumerate(name) if letter == "."):
-        rest = _path_to(name[end + 1 :], value.get(name[:end]))
-        if rest:
-            return [name[:end], *rest]
-    return []
-
-
-def _copy(path: list[str], source: dict[str, Any], target: dict[str, Any]) -> None:
-    head, *rest = path
-    if rest:
-        target[head] = dict(target.get(head, {}))
-        _copy(rest, source[head], target[head])
-    else:
-        target[head] = source[head]
-
-
-def _without(item: dict[str, Any], path: list[str]) -> dict[str, Any]:
-    if not path:
-        return item
-    head, *rest = path
-    if rest:
-        return {**item, head: _without(item[head], rest)}
-    return {key: value for key, value in item.items() if key != head}

@@ -1,0 +1,1 @@
+"""What the emulators share: JSON, times, a working store, descriptions and CORS."""

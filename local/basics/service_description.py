@@ -1,0 +1,80 @@
+"""Descriptions of an emulator's own routes: an OpenAPI document for programs, a page for people."""
+
+import html
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.routing import Route
+
+OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.0"
+_SHOWN_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def openapi_document(
+    routes: Iterable[Route], *, title: str, description: str, server: str, query: Iterable[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return an OpenAPI 3.0 document of routes.
+
+    Args:
+        routes: What to describe; an operation is named like the function behind it.
+        title: What the service is called.
+        description: What it is, in a sentence.
+        server: Its base URL, without a trailing slash.
+        query: OpenAPI objects of the query parameters that every operation takes.
+
+    Returns:
+        The document.
+    """
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        names = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in _names(route)]
+        for method in _methods(route):
+            name = _name(route)
+            operation = {
+                "operationId": f"{name}_{method.lower()}{'_slash' if route.path.endswith('/') else ''}",
+                "summary": name.replace("_", " ").capitalize(),
+                "parameters": [*names, *query],
+                "responses": {"default": {"description": "The answer, in JSON unless the service says otherwise."}},
+            }
+            paths.setdefault(route.path, {})[method.lower()] = operation
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": title, "description": description, "version": "1.0.0"},
+        "servers": [{"url": server}],
+        "paths": paths,
+    }
+
+
+def documentation_page(routes: Iterable[Route], *, title: str, description: str) -> str:
+    """Return an HTML page that lists routes.
+
+    Args:
+        routes: What to list.
+        title: What the service is called.
+        description: What it is, in a sentence.
+
+    Returns:
+        The page.
+    """
+    rows = "\n".join(
+        f"<tr><td><code>{method}</code></td><td><code>{html.escape(route.path)}</code></td>"
+        f"<td>{_name(route).replace('_', ' ').capitalize()}</td></tr>"
+        for route in routes
+        for method in _methods(route)
+    )
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title></head>\n'
+        f"<body><h1>{html.escape(title)}</h1><p>{html.escape(description)}</p>\n<table>\n{rows}\n</table></body></html>\n"
+    )
+
+
+def _methods(route: Route) -> list[str]:
+    return [method for method in _SHOWN_METHODS if method in (route.methods or ())]
+
+
+def _name(route: Route) -> str:
+    return route.name.strip("_")
+
+
+def _names(route: Route) -> list[str]:
+    return list(route.param_convertors)

@@ -1,1 +1,0 @@
-"""Searching the emulated GeoCatalog."""
