@@ -24,6 +24,7 @@ class Decisions(BaseModel):
     """Answers that are chosen here and can be switched.
 
     Attributes:
+        api_version: Whether each request must name one; where it need not, the present version answers.
         duplicate_collection: Whether the POST of a collection that is there is refused, or fails in its operation.
         new_collection: Whether a new collection can be used at once, only when its operation has ended, or is made
             and answered with 201, without an operation.
@@ -38,6 +39,7 @@ class Decisions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    api_version: Literal["required", "optional"] = "required"
     duplicate_collection: Literal[409, "operation"] = 409
     new_collection: Literal["at_once", "operation", 201] = "at_once"
     unknown_collection: Literal[404, "operation"] = 404

@@ -42,7 +42,7 @@ def queryables_schema(request: Request, queryables: Mapping[str, dict[str, Any]]
     Returns:
         A JSON schema.
     """
-    version = api_version(request.scope["query_string"])
+    version = api_version(request)
     return {
         "$id": f"{origin_of(request)}{request.url.path}?api-version={version}",
         "type": "object",

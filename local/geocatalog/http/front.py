@@ -66,7 +66,8 @@ class Front:
             if scope["path"] not in OPEN_PATHS:
                 if self._tokens is not None:
                     self._tokens.check(_header(scope, b"authorization"))
-                check_version(scope["query_string"])
+                is_required = self._behavior.settings.decisions.api_version == "required"
+                check_version(scope["query_string"], is_required=is_required)
             await self._routes(scope, receive, send)
         except RequestError as error:
             headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004

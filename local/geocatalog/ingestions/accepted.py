@@ -22,6 +22,6 @@ def accept(request: Request, operation: Operation, work: Work, undo: Undo | None
         The response, whose `Location` and `operation-location` are where to poll.
     """
     document = catalog_of(request).operations.start(operation, work, undo)
-    version = api_version(request.scope["query_string"])
+    version = api_version(request)
     where = f"{origin_of(request)}/inma/operations/{operation.id}?api-version={version}"
     return text_response(document, 202, {"Location": where, "operation-location": where})

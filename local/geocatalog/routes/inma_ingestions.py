@@ -34,7 +34,7 @@ def _page(request: Request, documents: list[dict[str, object]]) -> Response:
 
 
 def _created(request: Request, made_id: str, document: dict[str, object]) -> Response:
-    version = api_version(request.scope["query_string"])
+    version = api_version(request)
     where = f"{origin_of(request)}{request.url.path}/{made_id}?api-version={version}"
     return json_response(document, 201, {"Location": where})
 

@@ -49,7 +49,7 @@ async def replace_source(request: Request) -> Response:
     sources, source_id = catalog_of(request).sources, request.path_params["id"].lower()
     is_new = not sources.has(source_id)
     # The preview's "create or replace" became "replace".
-    if is_new and api_version(request.scope["query_string"]) != PREVIEW:
+    if is_new and api_version(request) != PREVIEW:
         sources.get(source_id)
     parsed = parse_source(await read_json(request))
     created = parsed.created if is_new else sources.get(source_id).created
@@ -82,7 +82,7 @@ async def list_managed_identities(request: Request) -> Response:
 
 
 def _created(request: Request, source: Source) -> Response:
-    version = api_version(request.scope["query_string"])
+    version = api_version(request)
     where = f"{origin_of(request)}{_SOURCES}/{source.id}?api-version={version}"
     return json_response(source.to_dict(), 201, {"Location": where})
 

@@ -45,7 +45,7 @@ async def replace_asset(request: Request) -> Response:
     if data.get("key", key) != key:
         raise bad_request(f"The field 'key' of the part 'data' must be '{key}', as in the path.")
     # The preview's "create or replace" became "replace".
-    if key not in collection.assets and api_version(request.scope["query_string"]) != PREVIEW:
+    if key not in collection.assets and api_version(request) != PREVIEW:
         raise _no_asset(collection, key)
     status = 200 if key in collection.assets else 201
     return json_response(await _store(request, collection, {**data, "key": key}, file), status)

@@ -42,7 +42,7 @@ def _shown(
 
 def _creates(request: Request) -> bool:
     """Tell whether a PUT of what is not there creates it: the preview's verb is "create or replace"."""
-    return api_version(request.scope["query_string"]) == PREVIEW
+    return api_version(request) == PREVIEW
 
 
 async def get_configuration(request: Request) -> Response:

@@ -41,10 +41,10 @@ async def landing_page(request: Request) -> Response:
     root = f"{origin_of(request)}/stac"
     json_type, geojson = "application/json", "application/geo+json"
     # Crawlers follow these links as they are, and each request names its api-version.
-    version = f"?api-version={api_version(request.scope['query_string'])}"
+    version = f"?api-version={api_version(request)}"
     links = [
-        {"rel": "self", "type": json_type, "href": f"{root}/"},
-        {"rel": "root", "type": json_type, "href": f"{root}/"},
+        {"rel": "self", "type": json_type, "href": f"{root}/{version}"},
+        {"rel": "root", "type": json_type, "href": f"{root}/{version}"},
         {"rel": "data", "type": json_type, "href": f"{root}/collections"},
         {
             "rel": "conformance",

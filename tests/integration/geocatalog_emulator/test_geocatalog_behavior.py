@@ -86,6 +86,7 @@ def test_requests_are_listed_until_the_reset(trusting: EmulatorClient) -> None:
         "faults": [],
         "operation_failures": [],
         "decisions": {
+            "api_version": "required",
             "duplicate_collection": 409,
             "new_collection": "at_once",
             "unknown_collection": 404,

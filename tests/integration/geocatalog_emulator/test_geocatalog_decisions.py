@@ -4,11 +4,23 @@ import json
 from typing import Any
 
 import pytest
+import requests
 
-from .emulator_client import EmulatorClient, collection, error_of, item
+from .emulator_client import EmulatorClient, bearer, collection, error_of, item
 
 QUEUED = {"ingest_seconds": [600, 600]}
 UNKNOWN = "/stac/collections/unknown/items"
+
+
+def test_a_request_without_an_api_version(trusting: EmulatorClient) -> None:
+    answer = requests.get(f"{trusting.url}/stac", headers=bearer(), timeout=10)
+    assert error_of(answer) == (400, "MissingApiVersionParameter")
+    trusting.behave(decisions={"api_version": "optional"})
+    page = requests.get(f"{trusting.url}/stac", headers=bearer(), timeout=10).json()
+    links = {link["rel"]: link["href"] for link in page["links"]}
+    assert links["child"].endswith("?api-version=2026-04-15")
+    unknown = requests.get(f"{trusting.url}/stac?api-version=2024-01-31-preview", headers=bearer(), timeout=10)
+    assert error_of(unknown) == (400, "UnsupportedApiVersionValue")
 
 
 def test_a_collection_that_is_there_already(trusting: EmulatorClient) -> None:

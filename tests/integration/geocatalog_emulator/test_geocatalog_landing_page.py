@@ -17,6 +17,8 @@ def test_the_landing_page_is_one_of_stac(trusting: EmulatorClient) -> None:
     assert LandingPage.model_validate(page).stac_extensions == []
     links = {link["rel"]: link for link in page["links"]}
     # A crawler adds no query and sends its token to no description.
+    root = requests.get(links["root"]["href"], headers=dict(trusting.session.headers), timeout=10)
+    assert root.json() == page
     child = requests.get(links["child"]["href"], headers=dict(trusting.session.headers), timeout=10)
     assert child.json()["type"] == "Collection"
     described = requests.get(links["service-desc"]["href"], timeout=10)
