@@ -1,6 +1,7 @@
 """Descriptions of an emulator's own routes: an OpenAPI document for programs, a page for people."""
 
 import html
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,7 +17,7 @@ def openapi_document(
     """Return an OpenAPI 3.0 document of routes.
 
     Args:
-        routes: What to describe; an operation is named like the function behind it.
+        routes: What to describe; what an operation does is said by the name of the function behind it.
         title: What the service is called.
         description: What it is, in a sentence.
         server: Its base URL, without a trailing slash.
@@ -29,14 +30,13 @@ def openapi_document(
     for route in routes:
         names = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in _names(route)]
         for method in _methods(route):
-            name = _name(route)
             operation = {
-                "operationId": f"{name}_{method.lower()}{'_slash' if route.path.endswith('/') else ''}",
-                "summary": name.replace("_", " ").capitalize(),
+                "operationId": _operation_id(method, route.path_format),
+                "summary": _summary(route),
                 "parameters": [*names, *query],
                 "responses": {"default": {"description": "The answer, in JSON unless the service says otherwise."}},
             }
-            paths.setdefault(route.path, {})[method.lower()] = operation
+            paths.setdefault(route.path_format, {})[method.lower()] = operation
     return {
         "openapi": "3.0.3",
         "info": {"title": title, "description": description, "version": "1.0.0"},
@@ -57,8 +57,8 @@ def documentation_page(routes: Iterable[Route], *, title: str, description: str)
         The page.
     """
     rows = "\n".join(
-        f"<tr><td><code>{method}</code></td><td><code>{html.escape(route.path)}</code></td>"
-        f"<td>{_name(route).replace('_', ' ').capitalize()}</td></tr>"
+        f"<tr><td><code>{method}</code></td><td><code>{html.escape(route.path_format)}</code></td>"
+        f"<td>{_summary(route)}</td></tr>"
         for route in routes
         for method in _methods(route)
     )
@@ -72,8 +72,14 @@ def _methods(route: Route) -> list[str]:
     return [method for method in _SHOWN_METHODS if method in (route.methods or ())]
 
 
-def _name(route: Route) -> str:
-    return route.name.strip("_")
+def _summary(route: Route) -> str:
+    return re.sub("[_-]+", " ", route.name).strip().capitalize()
+
+
+def _operation_id(method: str, path: str) -> str:
+    """Return an id that no other operation has: paths differ, and those of the landing page by their last slash."""
+    words = re.findall(r"[A-Za-z0-9]+", path)
+    return "_".join([method.lower(), *words, *(["slash"] if path.endswith("/") else [])])
 
 
 def _names(route: Route) -> list[str]:

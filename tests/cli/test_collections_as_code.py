@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,22 @@ def writes(stack: RunningStack) -> list[dict[str, Any]]:
         for request in requests
         if request["method"] != "GET" and request["path"] not in {"/stac/search", "/_emulator/reset"}
     ]
+
+
+def test_names_that_no_id_can_be_cut_from_blindly_become_ids(cli: Cli, stack: RunningStack, tmp_path: Path) -> None:
+    """The tutorial's way makes the same id of two of them, and one that ends in a dash."""
+    file = tmp_path / "neighbours.yaml"
+    file.write_text("planetary_computer: sentinel-2-neighbours\ncollection: neighbours\n")
+    applied = cli.json("apply", str(file))["collections"][0]
+    assert applied["outcome"] == "applied"
+    options = stack.clients.geocatalog.get_configuration("neighbours", "render-options")
+    mosaics = stack.clients.geocatalog.get_configuration("neighbours", "mosaics")
+    assert options is not None
+    assert mosaics is not None
+    assert (len(options), len(mosaics)) == (4, 2)
+    for part in (*options, *mosaics):
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9_-]{0,28}[a-z0-9])?", part["id"])
+    assert len({option["options"] for option in options}) == len({option["id"] for option in options}) == 4
 
 
 def test_applied_exported_and_applied_again_without_a_write(

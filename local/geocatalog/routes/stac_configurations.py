@@ -81,13 +81,13 @@ def _object_routes(kind: Kind, name: str) -> list[Route]:
         del kind.store(collection.configuration)[object_id]
         return Response(status_code=200)
 
-    path = f"{_BASE}/configurations/{name}"
+    path, one = f"{_BASE}/configurations/{name}", name.removesuffix("s")
     return [
-        Route(path, list_all, methods=["GET"]),
-        Route(path, add, methods=["POST"]),
-        Route(f"{path}/{{id}}", get, methods=["GET"]),
-        Route(f"{path}/{{id}}", replace, methods=["PUT"]),
-        Route(f"{path}/{{id}}", delete, methods=["DELETE"]),
+        Route(path, list_all, methods=["GET"], name=f"list {name}"),
+        Route(path, add, methods=["POST"], name=f"add {one}"),
+        Route(f"{path}/{{id}}", get, methods=["GET"], name=f"get {one}"),
+        Route(f"{path}/{{id}}", replace, methods=["PUT"], name=f"replace {one}"),
+        Route(f"{path}/{{id}}", delete, methods=["DELETE"], name=f"delete {one}"),
     ]
 
 

@@ -29,6 +29,8 @@ def test_the_landing_page_is_one_of_stac(trusting: EmulatorClient) -> None:
     assert items.keys() == {"get", "post"}
     assert {one["name"] for one in items["post"]["parameters"]} == {"cid", "api-version"}
     assert not any(path.startswith("/_emulator") for path in document["paths"])
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert len({one["operationId"] for one in operations}) == len(operations) > 60
     documentation = requests.get(links["service-doc"]["href"], timeout=10)
     assert documentation.headers["Content-Type"].startswith("text/html")
     assert "/inma/operations" in documentation.text
