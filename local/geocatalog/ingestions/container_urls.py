@@ -4,11 +4,12 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
-# Containers: 3 to 63 of a-z, 0-9 and single hyphens, or one of the three that storage makes itself
-# (https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata).
-_CONTAINER = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*|\$root|\$web|\$logs")
-# Accounts: 3 to 24 of a-z and 0-9; a second endpoint of an account in Azurite ends in -secondary.
-_ACCOUNT = re.compile(r"[a-z0-9]{3,24}(-secondary)?")
+# Containers: up to 63 of a-z, 0-9 and single hyphens, or one of the three that storage makes itself
+# (https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata). Storage
+# wants at least three letters in both names; that is not asked here, because the service only compares URLs.
+_CONTAINER = re.compile(r"(?=.{1,63}\Z)[a-z0-9]+(-[a-z0-9]+)*|\$root|\$web|\$logs")
+# Accounts: up to 24 of a-z and 0-9; a second endpoint of an account in Azurite ends in -secondary.
+_ACCOUNT = re.compile(r"[a-z0-9]{1,24}(-secondary)?")
 _HOST = re.compile(r"(?i)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _AZURE = re.compile(r"(?i)([^.]+)\.(?:[^.]+\.)?blob\..+")
 

@@ -57,7 +57,7 @@ def test_a_container_url_is_taken(trusting: EmulatorClient, url: str) -> None:
         "https://partner.blob.core.windows.net/cogs/folder",
         "https://partner.blob.core.windows.net/cogs/a.tif",
         "https://partner.blob.core.windows.net/COGS",
-        "https://partner.blob.core.windows.net/co",
+        "https://partner.blob.core.windows.net/cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
         "https://partner.blob.core.windows.net/co--gs",
         "https://partner.blob.core.windows.net/cogs?sv=1",
         "https://me:secret@partner.blob.core.windows.net/cogs",
