@@ -60,6 +60,10 @@ DEFINITION_SOURCES = ("definition", "href", "planetary_computer")
 # What the app itself sends again must fit a queue too: room for the fields it adds, and for the URL of a payload.
 MAX_FIELDS_BYTES = MAX_BODY_BYTES - 2_048
 
+# A blob's name has up to 1,024 characters, which are up to nine each in a URL, and the container's URL stands before it
+# (learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata).
+MAX_HREF = 10_240
+
 # The largest number that a column of a table holds as a plain integer (Edm.Int32).
 _MAX_NUMBER = 2**31 - 1
 
@@ -125,7 +129,7 @@ class ItemMessage(Message):
         str | None,
         Field(
             min_length=1,
-            max_length=8192,
+            max_length=MAX_HREF,
             description="URL of a STAC Item, an ItemCollection or newline-delimited Items",
         ),
     ] = None
@@ -174,7 +178,9 @@ class CollectionMessage(Message):
     schema_: Annotated[str | None, Field(alias="$schema", description="for editors; not used by the app")] = None
     collection: Annotated[str | None, Field(description="id of the collection; default: the definition's")] = None
     definition: Annotated[dict[str, Any] | None, Field(description="the STAC Collection")] = None
-    href: Annotated[str | None, Field(min_length=1, max_length=8192, description="URL of the STAC Collection")] = None
+    href: Annotated[str | None, Field(min_length=1, max_length=MAX_HREF, description="URL of the STAC Collection")] = (
+        None
+    )
     planetary_computer: Annotated[
         str | None,
         Field(min_length=1, description="id of an open Planetary Computer collection to take it from"),

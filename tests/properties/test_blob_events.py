@@ -18,7 +18,7 @@ from shared.basics.errors import ErrorCode
 from shared.clients import Clients
 from shared.delivery.blob_events import created_blob, receive_events, split_events
 from shared.delivery.poison import record_poison
-from shared.messages.models import QueueName, decode_body, read_object
+from shared.messages.models import QueueName, decode_body, parse_item_message, read_object
 from shared.records.deadletters import body_of
 from tests.cli.guarded_storage import guarded
 from tests.data.blob_events import ENDPOINT, cloud_event, event_grid_event
@@ -34,6 +34,7 @@ ODD_NAMES = [
     "%41.json",
     "a#b?c+d&e=f;g.json",
     "é/日本/🛰.json",
+    "日" * 1_024,
     "a/b/c/d.json",
     "/x.json",
     "a//b",
@@ -123,7 +124,8 @@ def test_a_blob_of_any_name_becomes_a_message_whose_href_leads_to_it(app: Client
         receive_events(sent_as(name, schema, form, encoding), app.now(), app)
         (message,) = sent(app)
         href = message.pop("href")
-        assert app.hrefs.read_all(href, limit=1_000) == content
+        assert parse_item_message({"href": href, **message}).href == href
+        assert app.hrefs.read_all(href, limit=10_000) == content
         properties = blob.get_blob_properties()
         assert message == {
             "correlation_id": properties.etag.strip('"'),

@@ -13,6 +13,7 @@ from shared.basics.errors import BadMessage
 from shared.basics.json_codec import read_json
 from shared.configuration.shapes import SHAPES
 from shared.messages.models import CollectionMessage, DeletionMessage, ItemMessage, Message, parse_message
+from tests.data.blob_events import cloud_event, event_grid_event
 from tests.data.configurations import as_message, as_planetary_computer_files
 from tests.data.documents import collection, item
 
@@ -34,9 +35,10 @@ HREF = "https://a.example/x.json"
 def test_schemas_in_docs_are_those_of_the_models(name: str) -> None:
     path = ROOT / "docs" / "schemas" / name
 
-    assert path.exists(), f"docs/schemas/{name} is missing; make schemas writes it"
+    assert path.exists(), f"docs/schemas/{name} is missing; `python -m cli.message_schemas` writes it"
     assert path.read_text(encoding="utf-8") == SCHEMAS[name], (
-        f"docs/schemas/{name} is not what the models of shared/messages/models.py say; make schemas writes it anew"
+        f"docs/schemas/{name} is not what the models of shared/messages/models.py say; "
+        "`python -m cli.message_schemas` writes it"
     )
 
 
@@ -78,6 +80,11 @@ def test_schemas_are_schemas(text: str) -> None:
         ("deletions", {"collection": "scenes", "confirm": "scenes"}, True),
         ("deletions", {"collection": "scenes"}, False),
         ("deletions", {"id": "scene-1"}, False),
+        ("blob-events", event_grid_event("a.json"), True),
+        ("blob-events", [cloud_event("a.json"), {"event": event_grid_event("b.json"), "attempt": 1}], True),
+        ("blob-events", [], False),
+        ("blob-events", {"event": "a.json"}, False),
+        ("blob-events", item(), False),
     ],
 )
 def test_messages(queue: str, message: dict[str, Any], valid: bool) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.basics.errors import BadMessage
 from shared.messages.models import (
     MAX_FIELDS_BYTES,
+    MAX_HREF,
     CollectionMessage,
     DeletionMessage,
     IfExists,
@@ -184,7 +185,7 @@ def test_a_refusal_shows_no_value() -> None:
 
 
 def test_an_href_has_a_length() -> None:
-    assert "href" in refusal(ItemMessage, {"href": "https://a.example/" + "x" * 8192})
+    assert "href" in refusal(ItemMessage, {"href": "https://a.example/" + "x" * MAX_HREF})
     assert "href" in refusal(ItemMessage, {"href": ""})
 
 

@@ -15,7 +15,7 @@ class Frame:
 
     Attributes:
         header: What it says, as JSON values; `type` names its kind.
-        body: Bytes that would be wasteful in JSON, such as a blob's content.
+        body: Bytes that would be wasteful in JSON, such as a message's body.
     """
 
     header: dict[str, Any] = field(default_factory=dict)
