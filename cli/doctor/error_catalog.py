@@ -152,6 +152,11 @@ EXPLANATIONS: dict[str, Explanation] = {
     "BadAsset": Explanation(
         "An asset's key or href is not one GeoCatalog takes.", "Mend what the message names, or drop the asset.", "app"
     ),
+    "SignatureEnded": Explanation(
+        "An asset's href carries a SAS of its own that has ended, and its container has no ingestion source.",
+        "Enqueue the item with hrefs that are signed anew; or add a source (`geocatalog sources add`) and replay it.",
+        "app",
+    ),
     "ManagedItem": Explanation(
         "The item was read back from GeoCatalog, so its hrefs lead into GeoCatalog's own storage.",
         "Send the original item with the source's hrefs.",

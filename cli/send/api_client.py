@@ -12,7 +12,7 @@ import requests
 from cli.output.faults import CommandError
 from cli.output.printing import note
 from shared.basics.clock import utc_now
-from shared.stac.pages import PageRequest
+from shared.services.stac_pages import PageRequest
 
 # Connect and read, in seconds; a search over many items takes a server some time.
 _TIMEOUT = (5, 60)

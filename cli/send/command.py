@@ -61,6 +61,11 @@ def run(arguments: EnqueueArguments, wish: Wish) -> None:
         report.warnings.append(
             f"{passed_over} other files in folders were passed over: hidden, or of an ending that is not of STAC."
         )
+    if report.ended_count:
+        report.warnings.append(
+            f"{report.ended_count:,} items carry a signature that has ended, such as {report.first_ended} The app "
+            "leaves it out where an ingestion source serves the container; other such items fail."
+        )
     if report.fault is None:
         _warn_of_unknown_collections(report, app)
     _tell(report, wish, as_json=arguments.as_json)

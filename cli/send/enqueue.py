@@ -17,10 +17,12 @@ from cli.send.documents import Document, Kind, Read, Unreadable, has_item_links
 from cli.send.inputs import Input, read_input
 from cli.send.known_collections import exists, is_known
 from cli.send.sender import ParallelSender
+from shared.basics.clock import utc_now
 from shared.basics.errors import IngestionError
 from shared.basics.json_codec import read_json, write_json
 from shared.messages.models import ItemMessage, dump_message, parse_message
 from shared.settings import DEFAULT_PLANETARY_COMPUTER_URL
+from shared.sources.signed_hrefs import explain_ended, signed_hrefs
 from shared.stac.ids import check_collection_id, check_item_id
 from shared.stac.items import prepare_item
 
@@ -85,6 +87,8 @@ class Report:
         skipped_count: how many were left out.
         refused_count: how many cannot be ingested.
         retargeted: items that go to the collection beside them, by the collection that they name and that one.
+        ended_count: items with a signature of their own that has ended.
+        first_ended: which of them came first, and when the signature ended.
         warnings: what a person should know.
         is_short: whether a search brought fewer items than its API said there are.
         interrupted: whether it was stopped in the middle.
@@ -99,6 +103,8 @@ class Report:
     skipped_count: int = 0
     refused_count: int = 0
     retargeted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    ended_count: int = 0
+    first_ended: str = ""
     warnings: list[str] = field(default_factory=list)
     is_short: bool = False
     interrupted: bool = False
@@ -341,6 +347,7 @@ class _Run:
                     self._bad(f"{read.origin} ({str(read.body.get('id'))[:150]})", error.message)
                     continue
                 self._note_target(read.body.get("collection"), collection)
+                self._note_ended(read)
                 yield collection, {**self._common, "item": read.body, "collection": collection}
             else:
                 self._bad(read.origin, "It is a JSON object, but not a STAC Item.")
@@ -363,6 +370,13 @@ class _Run:
     def _note_target(self, named: object, collection: str) -> None:
         if named != collection and not self._wish.collection:
             self._report.retargeted[named if isinstance(named, str) else "", collection] += 1
+
+    def _note_ended(self, read: Document) -> None:
+        """Note an item with a signature that has ended; only the app knows whether a source serves in its place."""
+        ended = [signed for signed in signed_hrefs(read.body, self._wish.drop_assets) if signed.has_ended(utc_now())]
+        if ended:
+            self._report.ended_count += 1
+            self._report.first_ended = self._report.first_ended or f"{read.origin}: {explain_ended(ended)}"
 
     def _check(self, item: dict[str, Any], target: object) -> str:
         collection = check_collection_id(target)

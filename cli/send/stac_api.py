@@ -15,7 +15,7 @@ from cli.send.api_client import ApiClient
 from cli.send.documents import Document, Read, Unreadable, kind_of
 from cli.send.search_query import Query, filter_as_text
 from shared.basics.redact import redact
-from shared.stac.pages import PageGuard, PageRequest, as_https, matched_of, next_request
+from shared.services.stac_pages import PageGuard, PageRequest, as_https, matched_of, next_request
 
 # Items of one page: the most the Planetary Computer gives by default.
 _PAGE = 250

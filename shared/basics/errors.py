@@ -32,6 +32,7 @@ class ErrorCode(StrEnum):
     ITEM_TOO_LARGE = "ItemTooLarge"
     TOO_MANY_ASSETS = "TooManyAssets"
     BAD_ASSET = "BadAsset"
+    SIGNATURE_ENDED = "SignatureEnded"
     MANAGED_ITEM = "ManagedItem"
     ITEM_EXISTS = "ItemAlreadyExistsInCollection"
     NOT_CONFIRMED = "NotConfirmed"

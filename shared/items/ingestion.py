@@ -16,6 +16,8 @@ from shared.items.fan_out import fan_out, fan_out_whole, go_on
 from shared.items.item_work import carry_out
 from shared.items.work import Work
 from shared.messages.models import ItemMessage, QueueName, correlation_id_of, parse_item_message, read_object
+from shared.records.source_store import source_key
+from shared.sources.signed_hrefs import without_covered_signatures
 from shared.stac.ids import check_collection_id, check_item_id
 from shared.stac.items import item_version, prepare_item
 
@@ -84,7 +86,13 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, body: bytes, enqueue
     prepared = None
     try:
         prepared = prepare_item(
-            item,
+            without_covered_signatures(
+                item,
+                lambda container: app.sources.get(source_key(container)),
+                dropped=message.drop_assets,
+                wanted_margin=app.settings.sas_renewal_margin,
+                now=app.now(),
+            ),
             collection=collection,
             drop_assets=message.drop_assets,
             version_by=message.version_by,

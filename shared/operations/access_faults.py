@@ -15,6 +15,7 @@ from shared.items.stored_messages import work_of_row
 from shared.records.source_store import source_key
 from shared.records.status_rows import ItemRow
 from shared.services.operation_states import OperationOutcome
+from shared.sources.signed_hrefs import explain_ended, is_covering, signed_hrefs
 from shared.sources.specs import SourceKind
 
 _URL = re.compile(r"https?://[^\s'\"<>]+", re.IGNORECASE)
@@ -33,8 +34,8 @@ def explain_access(found: OperationOutcome, item: ItemRow, app: Clients) -> Oper
     Returns:
         The same outcome with a longer message; as it was where no container is named anywhere.
     """
-    containers = closed_containers(found.message, item)
-    sentences = [_sentence(url, app.sources.get(source_key(url)), app.now()) for url in containers]
+    document = _document(item)
+    sentences = [_sentence(url, document, app) for url in closed_containers(found.message, item)]
     return replace(found, message=redact(" ".join([*sentences, found.message or ""]).strip()))
 
 
@@ -60,20 +61,35 @@ def closed_containers(message: str | None, item: ItemRow) -> list[BlobUrl]:
 
 def asset_urls(item: ItemRow) -> list[BlobUrl]:
     """Returns the blob URLs of an item's assets, from the message that its row keeps; empty where it keeps none."""
-    if not item.message:
-        return []
-    message: dict[str, Any] = read_json(work_of_row(item).message)
-    document = message.get("item", message)
-    assets = document.get("assets") if isinstance(document, dict) else None
+    assets = _document(item).get("assets")
     hrefs = [asset.get("href") for asset in assets.values() if isinstance(asset, dict)] if assets else []
     return [url for href in hrefs if isinstance(href, str) and (url := parse_blob_url(href))]
+
+
+def _document(item: ItemRow) -> dict[str, Any]:
+    """Return the STAC Item from the message that a row keeps; empty where it keeps none, or only a URL."""
+    if not item.message:
+        return {}
+    message: dict[str, Any] = read_json(work_of_row(item).message)
+    document = message.get("item", message)
+    return document if isinstance(document, dict) else {}
 
 
 def _containers(urls: list[BlobUrl]) -> list[BlobUrl]:
     return list(dict.fromkeys(replace(url, blob="") for url in urls))
 
 
-def _sentence(url: BlobUrl, row: Mapping[str, Any] | None, now: datetime) -> str:
+def _sentence(url: BlobUrl, document: Mapping[str, Any], app: Clients) -> str:
+    row, now = app.sources.get(source_key(url)), app.now()
+    # Where a source serves instead, the signature was not sent.
+    if not is_covering(row, app.settings.sas_renewal_margin, now):
+        ended = [signed for signed in signed_hrefs(document) if signed.container == url and signed.has_ended(now)]
+        if ended:
+            return f"{explain_ended(ended)} Sign it anew, or leave the signature out; it is no fault of the source."
+    return _source_sentence(url, row, now)
+
+
+def _source_sentence(url: BlobUrl, row: Mapping[str, Any] | None, now: datetime) -> str:
     container = f"Container {url.container_url}"
     if row is None:
         return f"{container} has no ingestion source of this app; add one with geocatalog sources add."

@@ -22,6 +22,7 @@ from shared.items.resume import RESUME_BUDGET, resume_for_a_while
 from shared.records.source_store import source_key
 from shared.services.geocatalog import Refusal
 from shared.services.operation_states import ACCESS_CODES
+from shared.sources.margin import renewal_margin
 from shared.sources.sas_checks import check_sas
 from shared.sources.sas_issuers import issue_sas
 from shared.sources.specs import Issuer, SourceKind, SourceSpec
@@ -145,11 +146,6 @@ def resume_for_sources(specs: Iterable[SourceSpec], app: Clients, *, budget: tim
         return  # the next run sends the others
     for key in renewed:
         app.sources.update(key, {"is_resumed": True})
-
-
-def renewal_margin(life: timedelta, wanted: timedelta) -> timedelta:
-    """Tells how long before its end a token is replaced: a fifth of its life or what is wanted, at most half of it."""
-    return min(max(wanted, life / 5), life / 2)
 
 
 # How a source stands in GeoCatalog

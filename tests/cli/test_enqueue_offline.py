@@ -186,6 +186,20 @@ def test_skip_invalid_and_strict() -> None:
     assert (strict["sent"], strict["refused"]) == (0, 1)
 
 
+def test_a_signature_that_has_ended_is_told() -> None:
+    signed = small_item("c", "signed")
+    signed["assets"]["data"]["href"] = (
+        "https://ours.blob.core.windows.net/cogs/a.tif?sv=2021-06-08&sr=c&sp=r&se=2020-01-01T01%3A00%3A00Z&sig=SECRET"
+    )
+    report = dry_run("-", stdin=lines(signed, A))
+    assert report["sent"] == 2
+    (warning,) = report["warnings"]
+    assert warning.startswith("1 items carry a signature that has ended, such as standard input:1: The href of asset")
+    assert "ended at 2020-01-01T01:00:00Z" in warning
+    assert "SECRET" not in warning
+    assert dry_run("-", "--drop-assets", "data", stdin=lines(signed))["warnings"] == []
+
+
 def test_collections_of_a_folder_and_re_targeting(tmp_path: Path) -> None:
     (tmp_path / "collection.json").write_text(json.dumps(small_collection("c")))
     (tmp_path / "config.json").write_text('{"render_config": {"minzoom": 9}, "mosaic_info": {}}')

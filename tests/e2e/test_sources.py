@@ -29,6 +29,13 @@ def container_of(scene: dict[str, Any]) -> str:
     return str(scene["assets"]["B09"]["href"]).partition("/sentinel2-l2/")[0] + "/sentinel2-l2"
 
 
+def with_ended_sas(scene: dict[str, Any], item_id: str) -> dict[str, Any]:
+    """Return a scene whose asset carries a SAS of its own that has ended, as if it had waited long."""
+    sas = "st=2020-01-01T00%3A00%3A00Z&se=2020-01-01T01%3A00%3A00Z&sp=rl&sv=2021-06-08&sr=c&sig=AAAA"
+    asset = {**scene["assets"]["B09"], "href": f"{scene['assets']['B09']['href']}?{sas}"}
+    return {**scene, "id": item_id, "assets": {"B09": asset}}
+
+
 def test_items_without_a_source_are_held_until_it_comes(
     copying_stack: RunningStack, scenes: list[dict[str, Any]]
 ) -> None:
@@ -44,10 +51,21 @@ def test_items_without_a_source_are_held_until_it_comes(
     assert str(row["error_message"]).startswith(
         f"Container {container_url} has no ingestion source of this app; add one with geocatalog sources add."
     )
+    # A signature that has ended opens nothing, and there is nothing else that could.
+    ended = with_ended_sas(scenes[0], "ended")
+    stack.send("items", {"item": ended, "collection": collection})
+    result = stack.result(collection=collection, id="ended", outcome="failed")
+    assert result["error_code"] == "SignatureEnded"
+    assert "The href of asset B09 carries a signature (SAS) of its own, which ended at 2020-01-01T01:00:00Z." in str(
+        result["error_message"]
+    )
     added = stack.command("sources", "add", container_url, "--planetary-computer", "sentinel-2-l2a", "--timeout", "30")
     assert added.returncode == 0, added.stderr
     # Long before their own next try: on this stack's clock the fifteen minutes are ninety seconds.
     stack.wait_all(collection, "Succeeded", ids, seconds=75)
+    # With the source in place the signature is not needed, and not sent.
+    assert stack.command("replay", collection, "--error-code", "SignatureEnded").returncode == 0
+    stack.result(collection=collection, id="ended", outcome="ingested")
 
 
 def test_items_that_meet_a_lapsed_source_go_on_when_it_is_renewed(
@@ -62,15 +80,22 @@ def test_items_that_meet_a_lapsed_source_go_on_when_it_is_renewed(
         wait_for(
             lambda: stack.clients.sources.rows()[0]["expires_at"] < stack.clients.now(), "the SAS to end", seconds=180
         )
-        item = scenes[0]
-        stack.send("items", {"item": item, "collection": collection})
-        stack.wait_all(collection, "Held", {item["id"]})
+        item, ended = scenes[0], with_ended_sas(scenes[0], "ended")
+        for document in (item, ended):
+            stack.send("items", {"item": document, "collection": collection})
+        stack.wait_all(collection, "Held", {item["id"], "ended"})
+        message = str(stack.rows(collection)["ended"]["error_message"])
+        assert message.startswith(
+            "The href of asset B09 carries a signature (SAS) of its own, which ended at 2020-01-01"
+        )
+        assert "it is no fault of the source" in message
+        assert "has ingestion source" not in message
         message = str(stack.rows(collection)[item["id"]]["error_message"])
         assert f"has ingestion source {source['source_id']} (SasToken), whose SAS ended at" in message
         assert "Its last renewal failed: A SAS from the Planetary Computer" in message
     finally:
         requests.post(f"{issuer}/reset", timeout=10).raise_for_status()
-    stack.wait_all(collection, "Succeeded", {item["id"]}, seconds=75)
+    stack.wait_all(collection, "Succeeded", {item["id"], "ended"}, seconds=75)
 
 
 def test_a_short_lived_sas_is_renewed_in_place_under_ongoing_ingestion(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sources.renewal import renewal_margin
+from shared.sources.margin import renewal_margin
 
 MINUTES = st.timedeltas(min_value=timedelta(minutes=1), max_value=timedelta(days=30))
 
