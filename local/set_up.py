@@ -50,9 +50,9 @@ def main() -> None:
     without_network = "pip could not install the project's packages; is the package registry reachable?"
     if version_of(str(PYTHON)) == DEPLOYED:
         # The tests then run with the very packages that Azure installs.
-        run([*pip, "--constraint", "requirements.txt", "--editable", f"{ROOT}[cli,local,dev]"], without_network)
+        run([*pip, "--constraint", "requirements.txt", "--editable", f"{ROOT}[cli,parquet,local,dev]"], without_network)
     else:
-        run([*pip, "--editable", f"{ROOT}[cli,local,dev]"], without_network)
+        run([*pip, "--editable", f"{ROOT}[cli,parquet,local,dev]"], without_network)
         run([*pip, "--ignore-requires-python", "--no-deps", *pins(RUNTIME)], without_network)
     run([str(PYTHON), "-m", "local.azurite", "--install"], "Azurite could not be installed.")
     STAMP.write_text(fingerprint(), encoding="utf-8")

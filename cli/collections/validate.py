@@ -19,6 +19,7 @@ from cli.collections.sending import checked_message
 from cli.output.faults import CommandError
 from cli.send.documents import Kind, Unreadable
 from cli.send.inputs import Input, read_input
+from cli.send.parquet import ENDINGS as PARQUET
 from shared.basics.errors import IngestionError
 from shared.basics.nearest import unknown_key
 from shared.configuration.shapes import Part
@@ -30,7 +31,7 @@ from shared.stac.ids import check_collection_id, check_item_id
 from shared.stac.items import prepare_item
 
 # What holds STAC Items by its ending; a .json file may hold either.
-_ITEM_ENDINGS = frozenset({".geojson", ".ndjson", ".jsonl", ".geojsonl", ".geojsonseq"})
+_ITEM_ENDINGS = frozenset({".geojson", ".ndjson", ".jsonl", ".geojsonl", ".geojsonseq"}) | PARQUET
 _OF_ITEMS = frozenset({"Feature", "FeatureCollection"})
 
 

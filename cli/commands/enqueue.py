@@ -60,9 +60,9 @@ def enqueue(
 ) -> None:
     """Send STAC items to be ingested.
 
-    Takes Items, ItemCollections, newline-delimited Items and static catalogs. STAC Collections among the files are
-    sent first, unless they exist. Every item is checked before it is sent. Running the same command again is harmless:
-    what is ingested in the same content already stays as it is.
+    Takes Items, ItemCollections, newline-delimited Items, STAC GeoParquet and static catalogs. STAC Collections among
+    the files are sent first, unless they exist. Every item is checked before it is sent. Running the same command again
+    is harmless: what is ingested in the same content already stays as it is.
 
     Example: geocatalog enqueue scenes/ --collection mine
 

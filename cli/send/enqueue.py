@@ -240,7 +240,7 @@ class _Run:
     def _configurations(self, inputs: list[Input]) -> Iterator[dict[str, Any]]:
         for source in inputs:
             if source.is_url:
-                body = None if self._wish.by_reference else self._linking_document(source)
+                body = None if self._wish.by_reference or source.is_parquet_url else self._linking_document(source)
                 if body is not None:
                     yield from self._linked_collections(source.name)
                 continue
@@ -290,6 +290,9 @@ class _Run:
 
     def _documents(self, source: Input) -> Iterator[Read]:
         if source.is_url and self._wish.by_reference:
+            if source.is_parquet_url:
+                yield Unreadable(source.name, "The app reads no GeoParquet; enqueue it without --by-reference.")
+                return
             yield Document(source.name, Kind.OTHER, {"href": source.name})
             return
         for read in read_input(source):

@@ -1,12 +1,17 @@
 """Where the documents to send come from: files, folders, standard input, URLs."""
 
+import itertools
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cli.output.faults import CommandError, usage_error
 from cli.send.documents import Read, Unreadable, read_documents
+from cli.send.parquet import ENDINGS as PARQUET
+from cli.send.parquet import MAGIC, read_parquet
 
 STANDARD_INPUT = "-"
 
@@ -42,7 +47,12 @@ class Input:
     @property
     def may_hold_one_document(self) -> bool:
         """Whether it may hold one document, such as a STAC Collection, rather than one per line."""
-        return self.is_file and Path(self.name).suffix.lower() not in _LINES
+        return self.is_file and Path(self.name).suffix.lower() not in _LINES | PARQUET
+
+    @property
+    def is_parquet_url(self) -> bool:
+        """Whether it is a URL that ends like one of GeoParquet."""
+        return self.is_url and Path(urlsplit(self.name).path).suffix.lower() in PARQUET
 
 
 def is_url(name: str) -> bool:
@@ -86,10 +96,10 @@ def _in_folder(folder: Path) -> tuple[list[Input], int]:
     found = [
         Input(str(path), path.stat().st_size, in_folder=True)
         for path in files
-        if path.suffix.lower() in _JSON | _LINES and not _is_hidden(path.relative_to(folder))
+        if path.suffix.lower() in _JSON | _LINES | PARQUET and not _is_hidden(path.relative_to(folder))
     ]
     if not found:
-        endings = " ".join(sorted(_JSON | _LINES))
+        endings = " ".join(sorted(_JSON | _LINES | PARQUET))
         raise CommandError(f"The folder {folder} holds no STAC items: no file in it ends in {endings} (or all hidden).")
     return found, len(files) - len(found)
 
@@ -107,18 +117,34 @@ def read_input(source: Input) -> Iterator[Read]:
         requests.RequestException: its server did not answer.
     """
     if source.name == STANDARD_INPUT:
-        yield from read_documents(sys.stdin.buffer, "standard input")
+        yield from _read_stream(sys.stdin.buffer, "standard input")
     elif source.is_url:
-        yield from read_documents(_lines_of_url(source.name), _shown(source.name))
+        yield from _read_stream(_lines_of_url(source.name), _shown(source.name))
     else:
         yield from _read_file(Path(source.name))
+
+
+def _read_stream(lines: Iterable[bytes], origin: str) -> Iterator[Read]:
+    """Read what comes in pieces; GeoParquet is kept in a file first, since its end says where things stand."""
+    rest = iter(lines)
+    first = next(rest, b"")
+    if not first.startswith(MAGIC):
+        yield from read_documents(itertools.chain([first], rest), origin)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "items.parquet")
+        with path.open("wb") as file:
+            file.writelines(itertools.chain([first], rest))
+        yield from read_parquet(path, origin)
 
 
 def _read_file(path: Path) -> Iterator[Read]:
     try:
         before = path.stat()
         with path.open("rb") as file:
-            yield from read_documents(file, str(path))
+            is_parquet = file.read(len(MAGIC)) == MAGIC
+            file.seek(0)
+            yield from read_parquet(path, str(path)) if is_parquet else read_documents(file, str(path))
         after = path.stat()
     except FileNotFoundError:
         yield Unreadable(str(path), "It is no longer there.")
