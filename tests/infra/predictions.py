@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,6 @@ _CONTEXT = (
     *("--location", "westeurope", "--deployment-name", "demo"),
     *("--subscription-id", HERE, "--tenant-id", "00000000-0000-0000-0000-0000000000aa"),
 )
-
-# What azd and the linter read, and the compiler does not.
-_NO_SOURCES = frozenset({"main.parameters.json", "bicepconfig.json"})
 
 Resource = dict[str, Any]
 Resources = dict[str, Resource]
@@ -144,9 +140,13 @@ def of_type(resources: Resources, kind: str) -> list[Resource]:
     return [resource for resource in resources.values() if resource["type"] == kind]
 
 
-def _sources() -> Iterator[Path]:
-    for suffix in (".bicep", ".json", ".kql"):
-        yield from (path for path in sorted(INFRA.rglob(f"*{suffix}")) if path.name not in _NO_SOURCES)
+def _sources() -> list[Path]:
+    """Return the Bicep files and the files that they load."""
+    sources = set(BICEP_FILES)
+    for path in BICEP_FILES:
+        for name in re.findall(r"load\w+Content\('([^']+)'\)", path.read_text(encoding="utf-8")):
+            sources.add((path.parent / name).resolve())
+    return sorted(sources)
 
 
 def _literal(value: str | int | bool) -> str:
