@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-from fnmatch import fnmatch
 from typing import Any
 
 from functions.schedules import DEFAULT_RENEW_SCHEDULE, DEFAULT_TRACK_SCHEDULE
@@ -199,15 +198,6 @@ def test_the_deployed_python_is_one_the_project_supports() -> None:
     runtime = _only("Microsoft.Web/sites")["properties"]["functionAppConfig"]["runtime"]
     assert runtime == {"name": "python", "version": "3.13"}
     assert 'requires-python = ">=3.11,<3.14"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-
-
-def test_the_package_holds_what_runs_and_nothing_made_on_this_machine() -> None:
-    # Once there is a .funcignore, azd no longer leaves out compiled files and virtual environments by itself.
-    patterns = [line.rstrip("/") for line in (ROOT / ".funcignore").read_text(encoding="utf-8").split()]
-    deployed = ["function_app.py", "functions", "shared", "host.json", "requirements.txt"]
-    left_out = [".venv", ".git", ".azure", "__pycache__", "azure.env", "local.settings.json", "cli", "tests", "infra"]
-    assert [name for name in deployed if any(fnmatch(name, pattern) for pattern in patterns)] == []
-    assert [name for name in left_out if not any(fnmatch(name, pattern) for pattern in patterns)] == []
 
 
 def test_roles_are_on_what_is_made() -> None:

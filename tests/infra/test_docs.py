@@ -42,6 +42,8 @@ def test_files_that_are_named_exist(path: Path) -> None:
 @each_document
 def test_variables_that_are_set_are_taken(path: Path) -> None:
     taken = {variable for variable, _ in given().values()}
+    hooks = "".join(script.read_text(encoding="utf-8") for script in (ROOT / "infra" / "scripts").glob("*.py"))
+    taken |= set(re.findall(r'environ.get\("(\w+)"', hooks))
     assert set(re.findall(r"azd env set (\w+)", path.read_text(encoding="utf-8"))) <= taken
 
 
