@@ -1,13 +1,17 @@
 """Workflows: what they use is pinned, they get no more rights than they need, and pull requests get no secrets."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.infra.parameters import given
 from tests.infra.predictions import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -56,7 +60,7 @@ def test_checkouts_keep_no_credentials(path: Path) -> None:
 
 def test_login_is_federated_only_where_needed() -> None:
     with_login = {path.stem for path in WORKFLOWS if _read(path)["permissions"].get("id-token") == "write"}
-    assert with_login == {"deploy", "plan-collections"}
+    assert with_login == {"azure-dev", "plan-collections"}
 
 
 def test_the_tests_run_on_every_python_the_project_supports() -> None:
@@ -64,15 +68,49 @@ def test_the_tests_run_on_every_python_the_project_supports() -> None:
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
 
 
-def test_the_deployment_hands_on_every_setting_that_infra_takes_and_no_other() -> None:
-    environment = _read(ROOT / ".github" / "workflows" / "deploy.yml")["env"]
-    parameters = (ROOT / "infra" / "main.parameters.json").read_text(encoding="utf-8")
-    of_the_login = {"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID"}
-    from_the_login = {"AZURE_PRINCIPAL_ID", "AZURE_PRINCIPAL_TYPE"}
-    taken = set(re.findall(r"\$\{(\w+)", parameters)) - from_the_login
-    assert set(environment) - of_the_login - {"PYTHON_VERSION"} == taken
-    for name in set(environment) - {"PYTHON_VERSION"}:
-        assert environment[name] == f"${{{{ vars.{name} }}}}", name
+DEPLOY = ROOT / ".github" / "workflows" / "azure-dev.yml"
+
+
+def test_a_deployment_waits_for_ci_and_deploys_what_it_tested() -> None:
+    workflow = _read(DEPLOY)
+    # YAML 1.1 reads the key `on` as true.
+    assert workflow[True]["workflow_run"] == {"workflows": ["CI"], "types": ["completed"], "branches": ["main"]}
+    assert "push" not in workflow[True]
+    condition = workflow["jobs"]["azure"]["if"]
+    for part in ("workflow_run.conclusion == 'success'", "workflow_run.event == 'push'"):
+        assert part in condition
+    checkout = workflow["jobs"]["azure"]["steps"][0]
+    assert "github.event.workflow_run.head_sha" in checkout["with"]["ref"]
+    assert _read(ROOT / ".github" / "workflows" / "ci.yml")["name"] == "CI"
+
+
+def test_the_deployment_hands_on_every_setting_that_infra_takes_and_no_other(tmp_path: Path) -> None:
+    step = next(step for step in _read(DEPLOY)["jobs"]["azure"]["steps"] if "VARIABLES" in step.get("env", {}))
+    program, arrow, target = step["run"].removeprefix("python ").partition(" >> ")
+    assert (arrow, target) == (" >> ", '"$GITHUB_ENV"')
+    settings = {variable for variable, _ in given().values()} - {"AZURE_PRINCIPAL_ID", "AZURE_PRINCIPAL_TYPE"}
+    variables = dict.fromkeys(settings, "value") | {"ALERT_EMAIL": "two\nlines\nPATH=x", "RUNBOOK_URL": ""}
+    done = subprocess.run(
+        [sys.executable, ROOT / program],
+        env={**os.environ, "VARIABLES": json.dumps(variables | {"AZURE_PRINCIPAL_ID": "id", "PATH": "elsewhere"})},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    written = {
+        name: value
+        for name, _, value in re.findall(r"^(\w+)<<(\w+)\n(.*?)\n\2$", done.stdout, re.MULTILINE | re.DOTALL)
+    }
+    assert written == variables
+
+
+def test_bicep_is_pinned_and_what_it_predicts_is_tested() -> None:
+    steps = _read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["bicep"]["steps"]
+    scripts = "\n".join(step.get("run", "") for step in steps)
+    assert "az bicep install --version v0.49.2\n" in scripts
+    assert "pytest tests/infra/test_predictions.py" in scripts
 
 
 def test_the_dev_container_is_json_and_sets_the_project_up() -> None:
