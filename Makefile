@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE =
 CHECKED := function_app.py functions shared cli local tests
 
-.PHONY: help setup lock demo start test check bench bench-sweep clean
+.PHONY: help setup lock demo start test recordings check bench bench-sweep clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ start: setup  ## Keep the local stack up until Ctrl-C (with `func start` where t
 
 test: setup check  ## Run every test
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
+
+recordings: setup  ## Run the recorded scenarios of the real Functions host at their full length, 15 minutes
+	@RECORDINGS_RECEIVE_VISIBILITY=600 $(BIN)/pytest tests/recordings -n 2 --dist loadfile --timeout 3600
 
 check: setup  ## Lint, format, types, dead code, dependencies, imports
 	@$(BIN)/ruff check .
