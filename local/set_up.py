@@ -28,7 +28,7 @@ RUNTIME = ("azure-functions-runtime", "azurefunctions-extensions-base")
 
 PLAN = """Setting up in .venv (nothing is installed outside the project):
   - a virtual environment of Python {version}
-  - the app's and its tools' Python packages       about 350 MB
+  - the app's and its tools' Python packages       about 700 MB
   - Azurite, Microsoft's storage emulator, by npm  about 250 MB
     (and Node.js from a Python wheel, 230 MB, where this machine has none from 22 on with npm)
 It takes one to three minutes, once."""

@@ -1,8 +1,10 @@
 """Items that come by queue `items`, in every form a message may have."""
 
 import json
+from pathlib import Path
 
 import pytest
+import rustac
 
 from tests.running_stack import RunningStack, small_item, wait_for
 
@@ -90,3 +92,19 @@ def test_a_deleted_item_is_gone_and_can_come_again(stack: RunningStack) -> None:
 def test_deleting_what_is_not_there_is_done(stack: RunningStack) -> None:
     stack.send("deletions", {"collection": COLLECTION, "id": "never-was"})
     stack.result(id="never-was", outcome="deleted")
+
+
+def test_the_same_items_as_geoparquet_are_unchanged(stack: RunningStack, tmp_path: Path) -> None:
+    stack.create_collection("parquet")
+    # rustac writes STAC 1.1.0 only. Each item has what the other lacks, which Arrow gives both.
+    first, second = (small_item("parquet", name) | {"stac_version": "1.1.0"} for name in ("first", "second"))
+    first["properties"] |= {"gsd": 10.5, "proj:code": None, "proj:shape": [None, 20]}
+    second["assets"]["mask"] = {"href": "https://example.com/b.tif", "bands": [{"name": "m"}, {"unit": "1"}]}
+    second["properties"] |= {"proj:code": None, "nested": {"x": {"y": "z"}}}
+    (tmp_path / "items.json").write_text(json.dumps([first, second]))
+    rustac.write_sync(str(tmp_path / "items.parquet"), [first, second])
+    for name, outcome in (("items.json", "ingested"), ("items.parquet", "unchanged")):
+        done = stack.command("enqueue", str(tmp_path / name), "--correlation-id", name)
+        assert done.returncode == 0, done.stderr
+        for item in (first, second):
+            stack.result(collection="parquet", id=item["id"], correlation_id=name, outcome=outcome)
