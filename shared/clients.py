@@ -9,7 +9,9 @@ from azure.core.credentials import TokenCredential
 
 from shared.basics.clock import utc_now
 from shared.basics.errors import SettingsError
+from shared.delivery.delivery import Delivery
 from shared.files.hrefs import HrefReader
+from shared.items.services import ItemServices
 from shared.records.deadletters import DeadLetters
 from shared.records.source_store import SourceStore
 from shared.records.status_store import StatusStore
@@ -57,6 +59,31 @@ class Clients:
     pause: SharedPause
     hrefs: HrefReader
     now: Callable[[], datetime]
+
+    @property
+    def delivery(self) -> Delivery:
+        """What becomes of messages after their work."""
+        return Delivery(
+            queues=self.queues,
+            deadletters=self.deadletters,
+            pause=self.pause,
+            timings=self.timings,
+            retry_max_age=self.settings.retry_max_age,
+            now=self.now,
+        )
+
+    @property
+    def item_services(self) -> ItemServices:
+        """What the path of an item works with."""
+        return ItemServices(
+            status=self.status,
+            geocatalog=self.geocatalog,
+            delivery=self.delivery,
+            pause=self.pause,
+            timings=self.timings,
+            operation_deadline=self.settings.operation_deadline,
+            now=self.now,
+        )
 
 
 def build_clients(

@@ -4,11 +4,15 @@ IngestionError
 ├── SettingsError          a setting is missing or malformed
 ├── BadMessage             cannot be tied to an item or collection: a dead letter at once
 ├── BadContent             a known id with content that can never be ingested: Failed at once
+│   └── GaveUp             retried for RETRY_MAX_AGE
 ├── Held                   a fault of the set-up that an operator must mend: tried again by itself
 └── Unavailable            a service does not answer or asks for patience: tried again later
     ├── Throttled          429 or 503: every instance waits
-    ├── RateLimited        the app's own limit: GeoCatalog was not asked
-    └── LostResponse       a write whose outcome is not known
+    ├── LostResponse       a write whose outcome is not known
+    └── MustWait           nothing failed: the message waits its turn, which is no attempt
+        ├── Paused         every instance waits, as GeoCatalog asked: it was not asked again
+        ├── RateLimited    the app's own limit: GeoCatalog was not asked
+        └── NotYet         what the message waits for is not there yet
 
 Every message is one sentence that says what was wrong, where, and what to do, and holds no secret.
 """
@@ -88,6 +92,18 @@ class BadContent(IngestionError):
     """Content that GeoCatalog can never take, under an id that is known."""
 
 
+class GaveUp(BadContent):
+    """The app retried for as long as RETRY_MAX_AGE says.
+
+    Args:
+        last: what the last try ended with.
+        after: RETRY_MAX_AGE.
+    """
+
+    def __init__(self, last: IngestionError, after: timedelta) -> None:
+        super().__init__(f"Given up after {after}: {last.message}", code=last.code or ErrorCode.GAVE_UP)
+
+
 class ItemExists(BadContent):
     """GeoCatalog takes no new item, because it holds one of this id."""
 
@@ -122,7 +138,22 @@ class Throttled(Unavailable):
         super().__init__(message, code=ErrorCode.THROTTLED, retry_after=retry_after)
 
 
-class RateLimited(Unavailable):
+class MustWait(Unavailable):
+    """Nothing failed: the message waits its turn. That is no attempt and begins no retry window."""
+
+
+class Paused(MustWait):
+    """Every instance waits, as GeoCatalog asked; this call was not made."""
+
+    def __init__(self, *, retry_after: timedelta) -> None:
+        super().__init__("GeoCatalog asked to wait.", code=ErrorCode.THROTTLED, retry_after=retry_after)
+
+
+class NotYet(MustWait):
+    """What the message waits for is not there yet; the app checks again after `retry_after`."""
+
+
+class RateLimited(MustWait):
     """More calls wait than MAX_REQUESTS_PER_SECOND lets through: this one was not made."""
 
     def __init__(self, *, retry_after: timedelta) -> None:

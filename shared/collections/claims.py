@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from shared.basics.errors import Unavailable
+from shared.basics.errors import NotYet, Unavailable
 from shared.clients import Clients
 from shared.storage.group_commit import Conflict
 
@@ -25,7 +25,7 @@ def check_id_is_free(collection: str, app: Clients) -> None:
     deleted_at = row.get("deleted_at")
     remaining = deleted_at + _ID_FREE_AFTER * app.settings.time_scale - app.now() if deleted_at else timedelta(0)
     if remaining > timedelta(0):
-        raise Unavailable(f"Collection {collection} was deleted a moment ago.", retry_after=remaining)
+        raise NotYet(f"Collection {collection} was deleted a moment ago.", retry_after=remaining)
 
 
 def check_no_deletion(row: Mapping[str, Any], app: Clients) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.basics.clock import format_timestamp
-from shared.basics.errors import BadContent, BadMessage, ErrorCode, Unavailable
+from shared.basics.errors import BadContent, BadMessage, ErrorCode, NotYet
 from shared.basics.json_codec import read_json
 from shared.clients import Clients
 from shared.collections.claims import check_id_is_free, claim_collection, release_collection
@@ -18,15 +17,8 @@ from shared.collections.parts import apply_parts
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import WantedCollection, wanted_collection, with_planetary_computer
 from shared.delivery.handling import handle
-from shared.messages.models import (
-    DEFINITION_SOURCES,
-    CollectionMessage,
-    QueueName,
-    dump_message,
-    parse_message,
-    read_object,
-    with_payload,
-)
+from shared.messages.envelope import Envelope
+from shared.messages.models import DEFINITION_SOURCES, CollectionMessage, QueueName, parse_message, with_payload
 from shared.services.planetary_computer import container_url
 from shared.sources.renewal import keep_alive, resume_for_sources
 from shared.sources.specs import Sas, SourceSpec
@@ -51,11 +43,11 @@ def configure_message(raw: bytes, enqueued_at: datetime, app: Clients) -> None:
         SettingsError: a setting is missing or malformed.
         azure.core.exceptions.AzureError: the storage could not be written: the host gives the message again.
     """
-    handle(QueueName.COLLECTIONS, raw, enqueued_at, lambda body: _configure(body, app), app)
+    handle(QueueName.COLLECTIONS, raw, enqueued_at, lambda envelope: _configure(envelope, app), app.delivery)
 
 
-def _configure(body: bytes, app: Clients) -> None:
-    message = parse_message(CollectionMessage, read_object(body))
+def _configure(envelope: Envelope, app: Clients) -> None:
+    message = parse_message(CollectionMessage, dict(envelope.fields))
     app.pause.respect()
     message = _whole_message(message, app)
     wanted = _wanted(message, app)
@@ -66,11 +58,14 @@ def _configure(body: bytes, app: Clients) -> None:
     owner = claim_collection(wanted.collection, app)
     try:
         live = app.geocatalog.get_collection(wanted.collection)
-        is_done = create_collection(wanted, message, app) if live is None else apply_parts(wanted, message, app)
+        is_done = create_collection(wanted, envelope, app) if live is None else apply_parts(wanted, envelope, app)
     finally:
         release_collection(wanted.collection, owner, app)
     if not is_done:
-        _come_back(message, app)
+        check = _CREATION_CHECK * app.settings.time_scale
+        raise NotYet(
+            f"Collection {wanted.collection} is being created, or not all of it is applied yet.", retry_after=check
+        )
 
 
 # What is wanted
@@ -119,15 +114,3 @@ def _bring_source(planetary_computer_id: str, source: Mapping[str, Any], app: Cl
     want_source(spec, app)
     keep_alive(spec, app)
     resume_for_sources([spec], app)
-
-
-# Waiting for the creation
-
-
-def _come_back(message: CollectionMessage, app: Clients) -> None:
-    since = message.retry_since or app.now()
-    if app.now() - since > app.settings.retry_max_age:
-        raise Unavailable("The collection was not configured in all the time that a message may be delayed.")
-    again = {"attempt": message.attempt or 0, "retry_since": format_timestamp(since)}
-    delay = max(_CREATION_CHECK * app.settings.time_scale, timedelta(seconds=1))
-    app.queues.send(QueueName.COLLECTIONS, dump_message(message) | again, delay=delay)

@@ -12,13 +12,13 @@ from shared.clients import Clients
 from shared.collections.outcomes import part_record, record
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import WantedCollection
-from shared.messages.models import CollectionMessage
+from shared.messages.envelope import Envelope
 from shared.services.operation_states import OperationOutcome, OperationState, Remedy, read_outcome
 
 log = logging.getLogger(__name__)
 
 
-def create_collection(wanted: WantedCollection, message: CollectionMessage, app: Clients) -> bool:
+def create_collection(wanted: WantedCollection, envelope: Envelope, app: Clients) -> bool:
     """Has the collection created, or looks how that stands.
 
     Returns:
@@ -31,14 +31,14 @@ def create_collection(wanted: WantedCollection, message: CollectionMessage, app:
     operation_id = str(row.get("creating_operation") or "")
     if operation_id:
         why = _why_not_created(operation_id, row, app)
-        return _refuse_definition(wanted, message, why, app) if why else False
+        return _refuse_definition(wanted, envelope, why, app) if why else False
     # Written first: whatever becomes of the call, what was known of an earlier collection counts no more.
     fresh = {"created_at": app.now(), "fingerprints": "{}", "done": "{}", "sent_queryables": "{}"}
     app.status.merge_collection(wanted.collection, fresh)
     try:
         made = app.geocatalog.post_collection(wanted.definition or {})
     except BadContent as error:
-        return _refuse_definition(wanted, message, error.message, app)
+        return _refuse_definition(wanted, envelope, error.message, app)
     columns = {
         "creating_operation": made or "",
         "created_as": definition_digest(wanted),
@@ -61,6 +61,8 @@ def _why_not_created(operation_id: str, row: Mapping[str, Any], app: Clients) ->
     operation = app.geocatalog.get_operation(operation_id)
     outcome = read_outcome(operation) if operation else OperationOutcome(OperationState.LOST)
     is_late = app.now() - row["created_at"] > app.timings.quiet
+    if outcome.state is OperationState.OPEN and app.now() - row["created_at"] > app.settings.operation_deadline:
+        raise Unavailable(f"GeoCatalog has not created the collection (operation {operation_id}) in all this time.")
     if outcome.state is OperationState.OPEN or (outcome.state is OperationState.SUCCEEDED and not is_late):
         return None
     app.status.merge_collection(str(row["PartitionKey"]), {"creating_operation": ""})
@@ -76,8 +78,8 @@ def definition_digest(wanted: WantedCollection) -> str:
     return hashlib.sha256(canonical_json(wanted.definition)).hexdigest()[:32]
 
 
-def _refuse_definition(wanted: WantedCollection, message: CollectionMessage, why: str, app: Clients) -> bool:
+def _refuse_definition(wanted: WantedCollection, envelope: Envelope, why: str, app: Clients) -> bool:
     records = {part: part_record(part, wanted, [], []) for part in Part if wanted.refusals(part)}
     records[Part.DEFINITION] = part_record(Part.DEFINITION, wanted, [], [why])
-    record(wanted, message, records, app)
+    record(wanted, envelope.correlation_id, records, app)
     return True

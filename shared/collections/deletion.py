@@ -9,18 +9,19 @@ from shared.basics.clock import parse_timestamp
 from shared.basics.errors import BadMessage, ErrorCode
 from shared.clients import Clients
 from shared.collections.claims import check_no_deletion
-from shared.messages.models import DeletionMessage, Outcome, Result
+from shared.messages.envelope import Envelope
+from shared.messages.models import DeletionMessage, Outcome
 from shared.records.status_rows import OperationKind, OperationRow
 
 log = logging.getLogger(__name__)
 
 
-def delete_collection(message: DeletionMessage, wanted_at: datetime, app: Clients) -> None:
+def delete_collection(message: DeletionMessage, envelope: Envelope, app: Clients) -> None:
     """Has GeoCatalog delete the collection that a message means, and none that was made anew under its id since.
 
     Args:
-        message: the message, whose `confirm` repeats the collection's id.
-        wanted_at: when it was first put on the queue: the same each time the queue hands it out.
+        message: the fields of the message; `confirm` repeats the collection's id.
+        envelope: the message.
         app: the clients.
 
     Raises:
@@ -28,7 +29,7 @@ def delete_collection(message: DeletionMessage, wanted_at: datetime, app: Client
         Unavailable: another deletion of the collection is open: looked at again when that has ended.
         IngestionError: GeoCatalog did not answer, or refused.
     """
-    collection = message.collection
+    collection, wanted_at = message.collection, envelope.first_enqueued
     if message.confirm != collection:
         raise BadMessage(
             f"To delete all of collection {collection}, confirm must repeat its id; nothing was deleted.",
@@ -36,7 +37,7 @@ def delete_collection(message: DeletionMessage, wanted_at: datetime, app: Client
         )
     row = app.status.get_collection(collection)
     if _is_done(row, wanted_at):
-        _announce(message, app)
+        _announce(envelope, collection, app)
         return
     check_no_deletion(row, app)
     app.pause.respect()
@@ -46,16 +47,16 @@ def delete_collection(message: DeletionMessage, wanted_at: datetime, app: Client
     operation_id = app.geocatalog.delete_collection(collection)
     now = app.now()
     if operation_id is None:
-        _announce(message, app)
-        app.status.merge_collection(collection, deletion_columns(now, None, None, message.correlation_id))
+        _announce(envelope, collection, app)
+        app.status.merge_collection(collection, deletion_columns(now, None, None, envelope.correlation_id))
         return
     operation = OperationRow(
         collection=collection,
         operation_id=operation_id,
         kind=OperationKind.DELETE_COLLECTION,
         submitted_at=now,
-        correlation_id=message.correlation_id,
-        traceparent=message.traceparent,
+        correlation_id=envelope.correlation_id,
+        traceparent=envelope.traceparent,
     )
     app.status.open_deletion(operation)
     log.info("Collection %s: operation %s (%s)", collection, operation_id, operation.kind)
@@ -70,16 +71,8 @@ def _is_done(row: Mapping[str, Any], wanted_at: datetime) -> bool:
     return bool(is_own and asked_at and created_at and created_at > asked_at)
 
 
-def _announce(message: DeletionMessage, app: Clients) -> None:
-    app.queues.send_result(
-        Result(
-            collection=message.collection,
-            id=None,
-            outcome=Outcome.DELETED,
-            correlation_id=message.correlation_id,
-            finished_at=app.now(),
-        )
-    )
+def _announce(envelope: Envelope, collection: str, app: Clients) -> None:
+    app.delivery.announce(Outcome.DELETED, collection=collection, correlation_id=envelope.correlation_id)
 
 
 def deletion_columns(

@@ -2,19 +2,13 @@
 
 from datetime import datetime
 
-from shared import telemetry
 from shared.clients import Clients
 from shared.collections.deletion import delete_collection
 from shared.delivery.handling import handle
-from shared.items.item_work import carry_out
+from shared.items.path import carry_out
 from shared.items.work import Work
-from shared.messages.models import (
-    DeletionMessage,
-    QueueName,
-    correlation_id_of,
-    parse_message,
-    read_object,
-)
+from shared.messages.envelope import Envelope
+from shared.messages.models import DeletionMessage, QueueName, parse_message
 from shared.stac.ids import check_collection_id, check_item_id
 
 
@@ -30,27 +24,14 @@ def delete_message(raw: bytes, enqueued_at: datetime, app: Clients) -> None:
         SettingsError: a setting is missing or malformed.
         azure.core.exceptions.AzureError: the storage could not be written: the host gives the message again.
     """
-    handle(QueueName.DELETIONS, raw, enqueued_at, lambda body: _delete(body, enqueued_at, app), app)
+    handle(QueueName.DELETIONS, raw, enqueued_at, lambda envelope: _delete(envelope, app), app.delivery)
 
 
-def _delete(body: bytes, enqueued_at: datetime, app: Clients) -> None:
-    message = parse_message(DeletionMessage, read_object(body))
+def _delete(envelope: Envelope, app: Clients) -> None:
+    message = parse_message(DeletionMessage, dict(envelope.fields))
     collection = check_collection_id(message.collection)
-    first_enqueued = message.first_enqueued or enqueued_at
     if message.id is None:
-        delete_collection(message, first_enqueued, app)
+        delete_collection(message, envelope, app)
         return
-    own_id = correlation_id_of(body, first_enqueued)
-    work = Work(
-        collection=collection,
-        item_id=check_item_id(message.id),
-        queue=QueueName.DELETIONS.value,
-        first_enqueued=first_enqueued,
-        message=body,
-        attempt=message.attempt or 0,
-        retry_since=message.retry_since,
-        correlation_id=message.correlation_id or own_id,
-        traceparent=telemetry.traceparent_of(message.traceparent, own_id),
-    )
-    with telemetry.work_span(work):
-        carry_out(work, app)
+    work = Work(collection=collection, item_id=check_item_id(message.id), envelope=envelope)
+    carry_out([work], app.item_services)

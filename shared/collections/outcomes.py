@@ -11,7 +11,7 @@ from shared.clients import Clients
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import WantedCollection
 from shared.items.resume import resume_for_a_while
-from shared.messages.models import CollectionMessage, Outcome, Result
+from shared.messages.models import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -51,23 +51,17 @@ def part_record(part: Part, wanted: WantedCollection, done: list[str], refused: 
     return PartRecord(PartState.APPLIED, "; ".join(done)) if done else PartRecord(PartState.UNCHANGED)
 
 
-def record(
-    wanted: WantedCollection, message: CollectionMessage, records: Mapping[Part, PartRecord], app: Clients
-) -> None:
+def record(wanted: WantedCollection, correlation_id: str, records: Mapping[Part, PartRecord], app: Clients) -> None:
     """Announces what became of each part, writes it into the collection's row and resumes the items held for it."""
     now = app.now()
     refused = {part: found.detail for part, found in records.items() if found.state is PartState.REFUSED}
     summary = "; ".join(refused.values())[:MAX_DETAIL]
-    app.queues.send_result(
-        Result(
-            collection=wanted.collection,
-            id=None,
-            outcome=Outcome.FAILED if refused else Outcome.APPLIED,
-            error_code=ErrorCode.CONFIGURATION_REFUSED.value if refused else None,
-            error_message=summary or None,
-            correlation_id=message.correlation_id,
-            finished_at=now,
-        )
+    app.delivery.announce(
+        Outcome.FAILED if refused else Outcome.APPLIED,
+        collection=wanted.collection,
+        error_code=ErrorCode.CONFIGURATION_REFUSED.value if refused else None,
+        error_message=summary or None,
+        correlation_id=correlation_id,
     )
     parts = {
         part.value: {"state": found.state.value, "detail": found.detail[:MAX_DETAIL]} for part, found in records.items()
@@ -75,7 +69,7 @@ def record(
     columns = {
         "applied": json.dumps(parts, ensure_ascii=False),
         "configured_at": now,
-        "correlation_id": message.correlation_id or "",
+        "correlation_id": correlation_id,
         "creating_operation": "",
         "done": "{}",
         "error_code": ErrorCode.CONFIGURATION_REFUSED.value if refused else "",

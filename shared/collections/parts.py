@@ -13,7 +13,7 @@ from shared.collections.steps import Step, Unshown, fingerprint_of, part_steps, 
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import WantedCollection
 from shared.files.images import read_thumbnail
-from shared.messages.models import CollectionMessage
+from shared.messages.envelope import Envelope
 
 # A thumbnail whose host does not answer holds up nothing else; after so many tries it is refused.
 _THUMBNAIL_TRIES = 4
@@ -23,7 +23,7 @@ class _OutOfTime(Exception):
     """The call budget is used up; what is left is for the next run."""
 
 
-def apply_parts(wanted: WantedCollection, message: CollectionMessage, app: Clients) -> bool:
+def apply_parts(wanted: WantedCollection, envelope: Envelope, app: Clients) -> bool:
     """Makes the writes that are needed, part by part; what was done stands in the row after each part.
 
     Returns:
@@ -41,19 +41,19 @@ def apply_parts(wanted: WantedCollection, message: CollectionMessage, app: Clien
         created_as=str(row.get("created_as") or ""),
         sent_queryables=json.loads(row.get("sent_queryables") or "{}"),
     )
-    wanted, refused, unavailable = _with_image(wanted, message, app)
+    wanted, refused, unavailable = _with_image(wanted, envelope.attempt, app)
     try:
         records = {part: _apply_part(part, wanted, refused.get(part, []), work) for part in Part}
     except _OutOfTime:
         return False
     if unavailable:
         raise unavailable
-    record(wanted, message, records, app)
+    record(wanted, envelope.correlation_id, records, app)
     return True
 
 
 def _with_image(
-    wanted: WantedCollection, message: CollectionMessage, app: Clients
+    wanted: WantedCollection, attempt: int, app: Clients
 ) -> tuple[WantedCollection, dict[Part, list[str]], Unavailable | None]:
     """Reads the thumbnail; a host that does not answer is asked again later, after all else has been applied."""
     if wanted.thumbnail is None:
@@ -63,7 +63,7 @@ def _with_image(
     except BadContent as error:
         return wanted, {Part.THUMBNAIL: [error.message]}, None
     except Unavailable as error:
-        if (message.attempt or 0) < _THUMBNAIL_TRIES:
+        if attempt < _THUMBNAIL_TRIES:
             return wanted, {}, error
         return (
             wanted,

@@ -21,8 +21,9 @@ from shared.basics.json_codec import read_json, write_json
 from shared.basics.parallel import run_all
 from shared.basics.redact import redact
 from shared.clients import Clients
-from shared.delivery.handling import handle_body, reject
-from shared.messages.models import BlobEventMessage, QueueName, decode_body, parse_message, read_object, wrapped
+from shared.delivery.handling import handle_body
+from shared.messages.envelope import Envelope
+from shared.messages.models import BlobEventMessage, QueueName, decode_body, parse_message
 from shared.storage.payloads import INCOMING
 
 log = logging.getLogger(__name__)
@@ -55,12 +56,12 @@ def receive_events(raw: bytes, enqueued_at: datetime, app: Clients) -> None:
     try:
         body = decode_body(raw)
     except BadMessage as error:
-        reject(QueueName.BLOB_EVENTS, raw, error, app)
+        app.delivery.reject(QueueName.BLOB_EVENTS, raw, error)
         return
     try:
         events = split_events(body)
     except BadMessage as error:
-        reject(QueueName.BLOB_EVENTS, body, error, app)
+        app.delivery.reject(QueueName.BLOB_EVENTS, body, error)
         return
     run_all(lambda event: _handle(event, enqueued_at, app), events)
 
@@ -86,11 +87,11 @@ def split_events(body: bytes) -> list[bytes]:
 
 
 def _handle(event: bytes, enqueued_at: datetime, app: Clients) -> None:
-    handle_body(QueueName.BLOB_EVENTS, event, enqueued_at, lambda body: _receive(body, app), app)
+    handle_body(QueueName.BLOB_EVENTS, event, enqueued_at, lambda envelope: _receive(envelope, app), app.delivery)
 
 
-def _receive(body: bytes, app: Clients) -> None:
-    message = parse_message(BlobEventMessage, wrapped(QueueName.BLOB_EVENTS, read_object(body)))
+def _receive(envelope: Envelope, app: Clients) -> None:
+    message = parse_message(BlobEventMessage, dict(envelope.fields))
     blob = created_blob(message.event)
     if blob is None or blob.container != INCOMING:
         log.info("An event is no creation of a blob in container %s; it is dropped", INCOMING)

@@ -2,18 +2,18 @@
 
 import logging
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared import telemetry
-from shared.basics.clock import format_timestamp
 from shared.basics.errors import BadContent, BadMessage, ErrorCode, IngestionError
 from shared.clients import Clients
 from shared.delivery.blob_events import split_events
-from shared.delivery.handling import reject
-from shared.items.work import Work
-from shared.messages.models import Outcome, QueueName, Result, decode_body, read_object, wrapped
+from shared.delivery.delivery import Retry
+from shared.messages.envelope import Envelope, read_envelope
+from shared.messages.models import Outcome, QueueName, decode_body, read_object
 from shared.records.status_rows import ItemRow, ItemStatus
 from shared.stac.ids import check_collection_id, check_item_id
 from shared.storage.group_commit import Conflict
@@ -27,8 +27,10 @@ _MAX_ITEM_FILE = 2 * 1024 * 1024
 # When it first came, the host does not say.
 _LEAST_AGE = timedelta(seconds=9 * 30)
 
+_UNFINISHED = frozenset({ItemStatus.SUBMITTING, ItemStatus.WAITING, ItemStatus.HELD})
 
-def record_poison(queue: str, raw: bytes, enqueued_at: datetime, app: Clients) -> None:
+
+def record_poison(queue: QueueName, raw: bytes, enqueued_at: datetime, app: Clients) -> None:
     """Handles a message of a poison queue.
 
     A function ended without settling it `maxDequeueCount` times: the process died, or a fault of our own. It is sent
@@ -51,90 +53,52 @@ def record_poison(queue: str, raw: bytes, enqueued_at: datetime, app: Clients) -
         body = decode_body(raw)
         parts = split_events(body) if queue == QueueName.BLOB_EVENTS else [body]
     except BadMessage as error:
-        reject(queue, body, error, app)
+        app.delivery.reject(queue, body, error)
         return
     for part in parts:
         _record(queue, part, wanted_at, app)
 
 
-def _record(queue: str, body: bytes, wanted_at: datetime, app: Clients) -> None:
+def _record(queue: QueueName, body: bytes, wanted_at: datetime, app: Clients) -> None:
     try:
-        fields = wrapped(queue, read_object(body))
-    except BadMessage as error:
-        reject(queue, body, error, app)
-        return
-    crashes = fields.get("crashes")
-    if not crashes:
-        kept = {"crashes": 1, "attempt": fields.get("attempt") or 0}
-        kept["first_enqueued"] = fields.get("first_enqueued") or format_timestamp(wanted_at)
-        try:
-            app.queues.send(queue, fields | kept, delay=app.timings.first_delay)
-        except BadMessage as error:
-            reject(queue, body, error, app)
+        envelope = read_envelope(queue, body, wanted_at)
+        if not envelope.crashes:
+            app.delivery.send_again(Retry(replace(envelope, crashes=1), app.timings.first_delay))
+            log.warning("A message of queue %s came back from its poison queue and is tried once more", queue)
             return
-        log.warning("A message of queue %s came back from its poison queue and is tried once more", queue)
+    except BadMessage as error:
+        app.delivery.reject(queue, body, error)
         return
-    _give_up(queue, body, fields, wanted_at, app)
-
-
-def _give_up(queue: str, body: bytes, fields: dict[str, Any], wanted_at: datetime, app: Clients) -> None:
-    error: IngestionError = BadContent(
+    crashed = BadContent(
         "Handling the message crashed again and again; look at the app's log for the cause, then replay it.",
         code=ErrorCode.REPEATED_CRASH,
     )
-    item = _item_of(fields, app)
+    if not _fail_item(envelope, crashed, app):
+        app.delivery.reject(queue, body, crashed, fields=envelope.fields, correlation_id=envelope.correlation_id)
+
+
+def _fail_item(envelope: Envelope, error: IngestionError, app: Clients) -> bool:
+    """Write that the message's item failed; False where it names none, or its row is another message's by now."""
+    fields, item = envelope.fields, _item_of(envelope.fields, app)
     try:
         collection = check_collection_id(fields.get("collection") or item.get("collection"))
         item_id = check_item_id(fields.get("id") or item.get("id"))
     except BadMessage:
-        reject(queue, body, error, app)
-        return
-    correlation_id = fields.get("correlation_id")
-    work = Work(
+        return False
+    row = app.status.get(collection, item_id)
+    if row is None:
+        row = app.status.insert(_blank_row(collection, item_id, envelope))
+    if row is None or row.status not in _UNFINISHED or not row.is_of(envelope):
+        return False
+    now, code = app.now(), str(error.code)
+    log.warning("Item %s/%s failed: %s %s", collection, item_id, code, error.message)
+    app.delivery.announce(
+        Outcome.FAILED,
         collection=collection,
         item_id=item_id,
-        queue=queue,
-        first_enqueued=wanted_at,
-        message=body,
-        correlation_id=correlation_id if isinstance(correlation_id, str) else None,
-    )
-    if not _fail_item(work, error, app):
-        reject(queue, body, error, app)
-
-
-def _item_of(fields: dict[str, Any], app: Clients) -> dict[str, Any]:
-    """Returns the item that a message carries or names; empty where it is none, or cannot be read quickly."""
-    item, href = fields.get("item"), fields.get("href")
-    if isinstance(href, str):
-        try:
-            item = read_object(app.hrefs.read_all(href, limit=_MAX_ITEM_FILE))
-        except IngestionError:
-            item = None
-    return item if isinstance(item, dict) else {}
-
-
-def _fail_item(work: Work, error: IngestionError, app: Clients) -> bool:
-    """Writes that an item failed; False where its row speaks of something else by now."""
-    now = app.now()
-    row = app.status.get(work.collection, work.item_id)
-    if row is None:
-        blank = ItemRow(work.collection, work.item_id, ItemStatus.SUBMITTING, work.queue, work.first_enqueued)
-        blank = replace(blank, message=zlib.compress(work.message))
-        row = app.status.insert(blank)
-    if row is None or row.status not in {ItemStatus.SUBMITTING, ItemStatus.WAITING, ItemStatus.HELD}:
-        return False
-    code = str(error.code)
-    log.warning("Item %s/%s failed: %s %s", work.collection, work.item_id, code, error.message)
-    app.queues.send_result(
-        Result(
-            collection=work.collection,
-            id=work.item_id,
-            outcome=Outcome.FAILED,
-            error_code=code,
-            error_message=error.message,
-            correlation_id=work.correlation_id,
-            finished_at=now,
-        )
+        error_code=code,
+        error_message=error.message,
+        correlation_id=envelope.correlation_id,
     )
     columns = {"finished_at": now, "error_code": code, "error_message": error.message}
     try:
@@ -142,3 +106,27 @@ def _fail_item(work: Work, error: IngestionError, app: Clients) -> bool:
     except Conflict:
         return False
     return True
+
+
+def _blank_row(collection: str, item_id: str, envelope: Envelope) -> ItemRow:
+    return ItemRow(
+        collection,
+        item_id,
+        ItemStatus.SUBMITTING,
+        envelope.queue.value,
+        envelope.first_enqueued,
+        correlation_id=envelope.correlation_id,
+        traceparent=envelope.traceparent,
+        message=zlib.compress(envelope.body),
+    )
+
+
+def _item_of(fields: Mapping[str, Any], app: Clients) -> Mapping[str, Any]:
+    """Return the item that a message carries or names; empty where it is none, or cannot be read quickly."""
+    item, href = fields.get("item"), fields.get("href")
+    if isinstance(href, str):
+        try:
+            item = read_object(app.hrefs.read_all(href, limit=_MAX_ITEM_FILE))
+        except IngestionError:
+            item = None
+    return item if isinstance(item, dict) else {}

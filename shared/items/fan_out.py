@@ -20,8 +20,8 @@ from shared.basics.json_codec import canonical_json, write_json
 from shared.basics.parallel import run_all
 from shared.basics.redact import redact
 from shared.clients import Clients
-from shared.delivery.handling import reject
 from shared.files.item_files import FileEntry, ItemFile, open_item_file, open_lines
+from shared.messages.envelope import Envelope
 from shared.messages.models import ItemMessage, QueueName, dump_message
 from shared.records.fan_out_store import FanOutStore, Progress
 from shared.storage.payloads import Payloads
@@ -44,11 +44,11 @@ _OWN_FIELDS = dict.fromkeys(("href", "offset", "lines_of", "first_enqueued", "at
 class _FanOut:
     """One message that names a file of many: what its items inherit, and where its progress is kept."""
 
-    def __init__(self, message: ItemMessage, enqueued_at: datetime, app: Clients) -> None:
+    def __init__(self, message: ItemMessage, envelope: Envelope, app: Clients) -> None:
         self.href = str(message.href)
         self.lines_of = message.lines_of
         self.app = app
-        self.first_enqueued = message.first_enqueued or enqueued_at
+        self.first_enqueued = envelope.first_enqueued
         self.common = dump_message(message.model_copy(update=_OWN_FIELDS))
         again = {**self.common, "href": self.href, "first_enqueued": format_timestamp(self.first_enqueued)}
         self.store = FanOutStore(app.storage.blobs, hashlib.sha256(canonical_json(again)).hexdigest())
@@ -57,7 +57,7 @@ class _FanOut:
             self.again["lines_of"] = self.lines_of
 
 
-def fan_out(file: ItemFile, message: ItemMessage, enqueued_at: datetime, app: Clients) -> None:
+def fan_out(file: ItemFile, message: ItemMessage, envelope: Envelope, app: Clients) -> None:
     """Begins to send one message per item of a file.
 
     An entry that is not an item becomes a dead letter and nothing else is lost. Items keep the order of the file: each
@@ -65,8 +65,8 @@ def fan_out(file: ItemFile, message: ItemMessage, enqueued_at: datetime, app: Cl
 
     Args:
         file: the file of many.
-        message: the message that named it.
-        enqueued_at: when that was put on the queue.
+        message: the fields of the message that named it.
+        envelope: the message.
         app: the clients.
 
     Raises:
@@ -74,7 +74,7 @@ def fan_out(file: ItemFile, message: ItemMessage, enqueued_at: datetime, app: Cl
         Unavailable: another run of the same message is at work.
         azure.core.exceptions.AzureError: the storage could not be written.
     """
-    work = _FanOut(message, enqueued_at, app)
+    work = _FanOut(message, envelope, app)
     progress = work.store.read()
     if progress.position is not None:  # a run that was killed has come so far
         _go_on(work, progress)
@@ -84,23 +84,22 @@ def fan_out(file: ItemFile, message: ItemMessage, enqueued_at: datetime, app: Cl
         raise BadMessage("The file names no item.", code=ErrorCode.HREF_NOT_STAC)
 
 
-def go_on(message: ItemMessage, enqueued_at: datetime, app: Clients) -> None:
+def go_on(message: ItemMessage, envelope: Envelope, app: Clients) -> None:
     """Sends the next items of a file whose first ones were sent; arguments and errors are those of fan_out."""
-    work = _FanOut(message, enqueued_at, app)
+    work = _FanOut(message, envelope, app)
     progress = work.store.read()
     offset = message.offset or 0
     _go_on(work, progress if progress.sent >= offset else Progress(offset, etag=progress.etag))
 
 
-def fan_out_whole(file: ItemFile, body: bytes, first_enqueued: datetime, app: Clients) -> None:
+def fan_out_whole(file: ItemFile, envelope: Envelope, app: Clients) -> None:
     """Sends one message per item of an ItemCollection that came as a message.
 
     One of more entries than a run handles, which are hardly items, is kept as a payload and sent by its URL.
 
     Args:
         file: the ItemCollection.
-        body: its text.
-        first_enqueued: when it was put on the queue.
+        envelope: the message.
         app: the clients.
 
     Raises:
@@ -108,8 +107,8 @@ def fan_out_whole(file: ItemFile, body: bytes, first_enqueued: datetime, app: Cl
         azure.core.exceptions.AzureError: the storage could not be written.
     """
     if (file.length or 0) > MAX_ITEMS_PER_RUN:
-        moment = format_timestamp(first_enqueued)
-        message = {"href": Payloads(app.storage.blobs).store(body), "first_enqueued": moment, "attempt": 0}
+        moment = format_timestamp(envelope.first_enqueued)
+        message = {"href": Payloads(app.storage.blobs).store(envelope.body), "first_enqueued": moment, "attempt": 0}
         app.queues.send(QueueName.ITEMS, message)
         return
     number = 0
@@ -117,7 +116,7 @@ def fan_out_whole(file: ItemFile, body: bytes, first_enqueued: datetime, app: Cl
         if entry.item is None:
             _reject(entry, app)
         else:
-            _send(entry.item, {}, first_enqueued + timedelta(microseconds=number), app)
+            _send(entry.item, {}, envelope.first_enqueued + timedelta(microseconds=number), app)
     if number == 0:
         raise BadMessage("The ItemCollection names no item.", code=ErrorCode.HREF_NOT_STAC)
 
@@ -194,7 +193,8 @@ def _send_all(entries: Iterable[FileEntry], before: int, work: _FanOut) -> None:
 def _reject(entry: FileEntry, app: Clients, work: _FanOut | None = None) -> None:
     where = f" It stands in {work.lines_of or redact(work.href)}; mend it and send it again." if work else ""
     mark = work.common.get("correlation_id") if work else None
-    reject(QueueName.ITEMS, entry.text.rstrip(b"\r\n"), BadMessage(entry.reason + where), app, correlation_id=mark)
+    error = BadMessage(entry.reason + where)
+    app.delivery.reject(QueueName.ITEMS, entry.text.rstrip(b"\r\n"), error, correlation_id=mark)
 
 
 def _send(item: dict[str, Any], common: dict[str, Any], first_enqueued: datetime, app: Clients) -> None:

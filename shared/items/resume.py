@@ -10,9 +10,8 @@ from typing import Any
 
 from shared.basics.parallel import run_all
 from shared.clients import Clients
-from shared.items.item_work import copy_of
-from shared.items.stored_messages import work_of_row
-from shared.messages.models import next_attempt
+from shared.delivery.delivery import Retry
+from shared.items.stored_messages import envelope_of_row
 from shared.records.status_rows import HELD_PREFIX, ItemRow, ItemStatus
 from shared.storage.group_commit import Conflict
 
@@ -122,13 +121,21 @@ def send_again(row: ItemRow, app: Clients, *, fresh_window: bool = False) -> Non
         fresh_window: whether its retry window and its count of failed operations start anew.
     """
     now = app.now()
-    work = replace(work_of_row(row), attempt=next_attempt(row.attempt))
-    if fresh_window:
-        work = replace(work, retry_since=now)
-        row = replace(row, operation_failures=0)
-    app.queues.send(row.queue, copy_of(work), delay=timedelta(0))
-    after = row.changed(ItemStatus.WAITING, now, attempt=work.attempt, retry_since=work.retry_since, next_attempt=now)
-    try:
-        app.status.update(row, after)
-    except Conflict:
-        log.info("Item %s/%s moved on by itself", row.collection, row.item_id)
+    envelope = envelope_of_row(row)
+    copy = replace(envelope.counted(now), retry_since=now if fresh_window else envelope.retry_since)
+    before = replace(row, operation_failures=0) if fresh_window else row
+
+    def record(retry: Retry) -> None:
+        after = before.changed(
+            ItemStatus.WAITING,
+            now,
+            attempt=retry.envelope.attempt,
+            retry_since=retry.envelope.retry_since,
+            next_attempt=now,
+        )
+        try:
+            app.status.update(before, after)
+        except Conflict:
+            log.info("Item %s/%s changed by itself meanwhile", row.collection, row.item_id)
+
+    app.delivery.send_again(Retry(copy, timedelta(0)), record)

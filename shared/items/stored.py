@@ -4,16 +4,16 @@ from datetime import datetime
 from typing import Any
 
 from shared.basics.clock import parse_timestamp
-from shared.clients import Clients
+from shared.services.geocatalog import GeoCatalog
 
 
-def was_stored_since(collection: str, item_id: str, moment: datetime, app: Clients) -> bool:
+def was_stored_since(collection: str, item_id: str, moment: datetime, geocatalog: GeoCatalog) -> bool:
     """Tells whether GeoCatalog holds an item and stored it at a moment or after it.
 
     Raises:
         IngestionError: GeoCatalog did not answer, or not as it should.
     """
-    item = app.geocatalog.get_item(collection, item_id)
+    item = geocatalog.get_item(collection, item_id)
     stored_at = stored_moment(item) if item else None
     return stored_at is not None and stored_at >= moment
 

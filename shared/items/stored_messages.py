@@ -2,30 +2,28 @@
 
 import zlib
 
-from shared.items.work import Work
-from shared.messages.models import IfExists
+from shared.basics.json_codec import read_json
+from shared.messages.envelope import Envelope
+from shared.messages.models import QueueName, wrapped
 from shared.records.status_rows import ItemRow
 
 
-def work_of_row(row: ItemRow) -> Work:
-    """Returns what the row's message wanted, from the copy that the row keeps.
+def envelope_of_row(row: ItemRow) -> Envelope:
+    """Return the message that an item's row keeps, with what the row knows of its tries.
 
     Raises:
         ValueError: the row keeps none (it was cleared on success).
     """
     if not row.message:
         raise ValueError(f"the row of item {row.item_id} keeps no message")
-    return Work(
-        collection=row.collection,
-        item_id=row.item_id,
-        queue=row.queue,
+    queue, body = QueueName(row.queue), zlib.decompress(row.message)
+    return Envelope(
+        queue=queue,
+        body=body,
+        fields=wrapped(queue, read_json(body)),
         first_enqueued=row.first_enqueued,
-        message=zlib.decompress(row.message),
-        content_hash=row.content_hash,
-        version=row.version,
         attempt=row.attempt,
         retry_since=row.retry_since,
-        if_exists=IfExists(row.if_exists),
-        correlation_id=row.correlation_id,
+        correlation_id=row.correlation_id or "",
         traceparent=row.traceparent,
     )

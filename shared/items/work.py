@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.basics.errors import BadContent
+from shared.messages.envelope import Envelope
 from shared.messages.models import IfExists
 from shared.records.status_rows import ItemRow, ItemStatus
 from shared.stac.items import PreparedItem
@@ -20,41 +21,34 @@ class Work:
     Attributes:
         collection: id of the collection.
         item_id: id of the item.
-        queue: the queue the message belongs to.
-        first_enqueued: when the first message of this content came.
-        message: the original message as JSON bytes.
+        envelope: the message.
         prepared: the item as it is sent; None for a deletion or for bad content.
         fault: why the content can never be ingested, if so.
         content_hash: hash of the content; for bad content, of the message.
         version: what orders versions before `first_enqueued` does, where the item says so.
-        attempt: how often the message was sent again.
-        retry_since: start of the retry window, where it has started.
         if_exists: what to do when GeoCatalog holds the item.
         force: ingest even if the same content is there.
-        correlation_id: carried through.
-        traceparent: carried through.
     """
 
     collection: str
     item_id: str
-    queue: str
-    first_enqueued: datetime
-    message: bytes
+    envelope: Envelope
     prepared: PreparedItem | None = None
     fault: BadContent | None = None
     content_hash: str = ""
     version: datetime | None = None
-    attempt: int = 0
-    retry_since: datetime | None = None
     if_exists: IfExists = IfExists.REPLACE
     force: bool = False
-    correlation_id: str | None = None
-    traceparent: str | None = None
 
     @property
     def is_deletion(self) -> bool:
         """Whether the item is to be deleted."""
         return self.prepared is None and self.fault is None
+
+    @property
+    def subject(self) -> str:
+        """The item, for the log."""
+        return f"Item {self.collection}/{self.item_id}"
 
 
 class Decision(StrEnum):
@@ -82,7 +76,7 @@ def decide(row: ItemRow, work: Work, now: datetime, *, operation_stalled: bool =
     same = is_same_content(row, work)
     if not same and is_older(work, row):
         return Decision.SUPERSEDED
-    if same and _is_same_message(work, row) and work.attempt < row.attempt:
+    if same and row.is_of(work.envelope) and work.envelope.attempt < row.attempt:
         # A later copy of this very message is on the queue, or has come to its end.
         return Decision.STALE_COPY
     match row.status:
@@ -106,7 +100,7 @@ def decide(row: ItemRow, work: Work, now: datetime, *, operation_stalled: bool =
 def is_same_content(row: ItemRow, work: Work) -> bool:
     """Tells whether a row's last work and a message's are the same content, or both the deletion."""
     if work.is_deletion or row.is_deletion:
-        return work.is_deletion and row.is_deletion and work.first_enqueued == row.first_enqueued
+        return work.is_deletion and row.is_deletion and work.envelope.first_enqueued == row.first_enqueued
     return work.content_hash == row.content_hash
 
 
@@ -117,20 +111,15 @@ def is_older(work: Work, row: ItemRow) -> bool:
     """
     if work.version and row.version and work.version != row.version:
         return work.version < row.version
-    return work.first_enqueued < row.first_enqueued
-
-
-def _is_same_message(work: Work, row: ItemRow) -> bool:
-    # The moment alone does not tell: the queue gives it in whole seconds, so that two messages can share one.
-    return work.first_enqueued == row.first_enqueued and work.correlation_id == row.correlation_id
+    return work.envelope.first_enqueued < row.first_enqueued
 
 
 def _is_ahead(work: Work, row: ItemRow) -> bool:
     # A copy that was sent because the operation failed, and came before that was written to the row: were it taken for
     # done, nothing would be left on the queue once the row says that it waits.
-    return work.first_enqueued == row.first_enqueued and work.attempt > row.attempt
+    return work.envelope.first_enqueued == row.first_enqueued and work.envelope.attempt > row.attempt
 
 
 def _is_forced_anew(work: Work, row: ItemRow) -> bool:
     # The very message that was carried out already, given again by the queue, is not a new wish.
-    return work.force and not _is_same_message(work, row)
+    return work.force and not row.is_of(work.envelope)

@@ -10,6 +10,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -20,15 +21,16 @@ from azure.data.tables import UpdateMode
 
 from shared import telemetry
 from shared.basics.clock import format_timestamp
-from shared.basics.errors import ErrorCode
+from shared.basics.errors import ErrorCode, Held, Unavailable
 from shared.basics.parallel import run_all
 from shared.clients import Clients
 from shared.collections.deletion import deletion_columns, is_still_there
-from shared.items.item_work import copy_of, retry_delay
+from shared.delivery.delays import SHORTEST, grown_delay
+from shared.delivery.delivery import Retry
 from shared.items.resume import resume_item
 from shared.items.stored import was_stored_since
-from shared.items.stored_messages import work_of_row
-from shared.messages.models import IfExists, Outcome, Result, next_attempt
+from shared.items.stored_messages import envelope_of_row
+from shared.messages.models import IfExists, Outcome
 from shared.operations.access_faults import explain_access, was_opened_since
 from shared.records.status_rows import (
     COLLECTION_KEY,
@@ -145,7 +147,7 @@ def _second_look(operation: OperationRow, found: OperationOutcome, app: Clients)
 def _exists(
     operation: OperationRow, row: ItemRow, found: OperationOutcome, app: Clients, *, is_over: bool
 ) -> Ending | None:
-    if row.uncertain_since and was_stored_since(row.collection, row.item_id, row.uncertain_since, app):
+    if row.uncertain_since and was_stored_since(row.collection, row.item_id, row.uncertain_since, app.geocatalog):
         # An earlier write of ours, whose answer was lost, is what GeoCatalog holds.
         return success(operation)
     if row.if_exists == IfExists.SKIP:
@@ -170,21 +172,20 @@ def try_again(
     is_closed = held and found.code in ACCESS_CODES
     if is_closed:
         found = explain_access(found, row, app)
-    delay = app.timings.longest_delay if held else retry_delay(row.operation_failures, None, app)
+    delay = app.timings.longest_delay if held else grown_delay(row.operation_failures, app.timings)
     if at_once and row.operation_failures < MAX_OPERATION_RETRIES:  # more often only if GeoCatalog contradicts itself
         delay = app.timings.first_delay / 15
     now = app.now()
-    work = replace(work_of_row(row), attempt=next_attempt(row.attempt), retry_since=row.retry_since or now)
-    app.queues.send(row.queue, copy_of(work), delay=delay)
+    fault = (Held if held else Unavailable)(found.message or "", code=str(found.code))
+    retry = Retry(envelope_of_row(row).counted(now), max(delay, SHORTEST), fault, is_held=held)
     after = row.changed(
         ItemStatus.HELD if held else ItemStatus.WAITING, now,
-        attempt=work.attempt, retry_since=work.retry_since, next_attempt=now + delay, in_catalog=in_catalog,
-        operation_failures=row.operation_failures + (not held),
+        attempt=retry.envelope.attempt, retry_since=retry.envelope.retry_since, next_attempt=now + delay,
+        in_catalog=in_catalog, operation_failures=row.operation_failures + (not held),
         error_code=found.code, error_message=found.message, operation_id=None,
     )  # fmt: skip
-    retry = telemetry.Retry.HELD if held else telemetry.Retry.DELAYED
-    with telemetry.operation_span(operation, retry, found.code):
-        telemetry.count_retry(retry, found.code)
+    with _span(operation, retry.kind, found.code):
+        app.delivery.send_again(retry)
         log.warning(
             "Item %s/%s: operation %s failed with %s; tried again in %s",
             row.collection, row.item_id, operation.operation_id, found.code, delay,
@@ -214,7 +215,7 @@ def close(endings: Sequence[Ending], app: Clients, *, end: float = math.inf) -> 
     for some in _transactions(endings):
         if time.monotonic() > end:
             break
-        run_all(lambda ending: app.queues.send_result(_result(ending, app)), some)
+        run_all(lambda ending: _announce(ending, app), some)
         closed += _close_some(some, app)
     return closed
 
@@ -258,7 +259,7 @@ def _close_some(endings: list[Ending], app: Clients) -> int:
             # What the table refuses of one must not keep the others open.
             return sum(_close_some([ending], app) for ending in endings)
         for ending in endings:
-            with telemetry.operation_span(ending.operation, ending.outcome, ending.code):
+            with _span(ending.operation, ending.outcome, ending.code):
                 log.info("Item %s/%s: %s", collection, ending.operation.item_id, ending.outcome)
         return len(endings)
     return 0
@@ -318,17 +319,32 @@ def _count(collection: str, endings: Sequence[Ending], app: Clients) -> Write:
     return ("update", entity, {"mode": UpdateMode.MERGE, **_if_match(str(metadata["etag"]))})
 
 
-def _result(ending: Ending, app: Clients) -> Result:
-    return Result(
+def _span(
+    operation: OperationRow, outcome: Outcome | telemetry.Retry, code: str | None
+) -> AbstractContextManager[object]:
+    return telemetry.operation_span(
+        operation.kind.value,
+        operation.traceparent,
+        operation.submitted_at,
+        collection=operation.collection,
+        item=operation.item_id or None,
+        correlation_id=operation.correlation_id,
+        operation_id=operation.operation_id,
+        outcome=outcome.value,
+        code=code,
+    )
+
+
+def _announce(ending: Ending, app: Clients) -> None:
+    app.delivery.announce(
+        ending.outcome,
         collection=ending.operation.collection,
-        id=ending.operation.item_id or None,
-        outcome=ending.outcome,
+        item_id=ending.operation.item_id or None,
         operation_id=ending.operation.operation_id,
         error_code=ending.code,
         error_message=ending.message,
         correlation_id=ending.operation.correlation_id,
         submitted_at=ending.operation.submitted_at,
-        finished_at=app.now(),
     )
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from shared.basics.clock import format_timestamp
+from shared.messages.envelope import Envelope
 from shared.messages.models import IfExists, QueueName
 
 ITEM_PREFIX = "item~"
@@ -125,6 +126,13 @@ class ItemRow:
     def is_deletion(self) -> bool:
         """Whether the row's work is to delete the item."""
         return self.queue == QueueName.DELETIONS
+
+    def is_of(self, envelope: Envelope) -> bool:
+        """Tell whether the row's last work is that of this very message, or of a copy of it.
+
+        The moment alone does not tell: the queue gives it in whole seconds, so that two messages can share one.
+        """
+        return self.first_enqueued == envelope.first_enqueued and self.correlation_id == envelope.correlation_id
 
     def changed(self, status: ItemStatus, at: dt.datetime, **columns: Any) -> "ItemRow":
         """Returns the row in another status, with the change added to its history."""

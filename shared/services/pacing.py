@@ -9,7 +9,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient, UpdateMode
 
 from shared.basics.clock import utc_now
-from shared.basics.errors import RateLimited, Throttled
+from shared.basics.errors import Paused, RateLimited
 from shared.storage.tables import PACING, Table
 from shared.timings import Timings
 
@@ -88,12 +88,12 @@ class SharedPause:
         """Refuses to go on while GeoCatalog is not to be asked.
 
         Raises:
-            Throttled: the pause lasts; it says how long.
+            Paused: the pause lasts; it says how long.
             azure.core.exceptions.AzureError: the storage could not be reached.
         """
         remaining = self.remaining()
         if remaining > timedelta(0):
-            raise Throttled("GeoCatalog asked to wait.", retry_after=remaining)
+            raise Paused(retry_after=remaining)
 
     def pause(self, retry_after: timedelta | None) -> None:
         """Make every instance wait.

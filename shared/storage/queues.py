@@ -88,7 +88,12 @@ class Queues:
         if self._results_queue:
             body = write_json(result.model_dump(mode="json"))
             self._put(self._results_queue, body, delay=timedelta(0), life=int(RESULT_LIFE.total_seconds()))
-        telemetry.count_outcome(result)
+        telemetry.count_outcome(
+            result.outcome.value,
+            collection=result.collection,
+            operation_id=result.operation_id,
+            error_code=result.error_code,
+        )
 
     def _put(self, queue: str, body: bytes, *, delay: timedelta, life: int) -> None:
         text = base64.b64encode(body).decode("ascii")

@@ -11,15 +11,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from shared.basics.redact import redact
 
 if TYPE_CHECKING:
-    from shared.items.work import Work
-    from shared.messages.models import Outcome, Result
-    from shared.records.status_rows import OperationRow
     from shared.telemetry.sdk import Sdk
 
 log = logging.getLogger(__name__)
@@ -83,17 +81,19 @@ def traceparent_of(given: str | None, own_id: str) -> str | None:
     return _sdk.traceparent_of(given, own_id) if _sdk else given
 
 
-def work_span(work: "Work") -> AbstractContextManager[object]:
-    """Spans the handling of one item's message, in the item's trace."""
+def message_span(
+    queue: str, traceparent: str | None, *, collection: str, item: str, correlation_id: str, attempt: int
+) -> AbstractContextManager[object]:
+    """Span the handling of one item's message, in the item's trace."""
     if _sdk is None:
         return nullcontext()
-    attributes = {
-        "geocatalog.collection": work.collection,
-        "geocatalog.item": work.item_id,
-        "geocatalog.correlation_id": work.correlation_id,
-        "geocatalog.attempt": work.attempt,
+    attributes: dict[str, str | int] = {
+        "geocatalog.collection": collection,
+        "geocatalog.item": item,
+        "geocatalog.correlation_id": correlation_id,
+        "geocatalog.attempt": attempt,
     }
-    return _sdk.message_span(work.queue, work.traceparent, attributes)
+    return _sdk.message_span(queue, traceparent, attributes)
 
 
 def request_span(method: str, url: str) -> AbstractContextManager[object]:
@@ -102,26 +102,41 @@ def request_span(method: str, url: str) -> AbstractContextManager[object]:
 
 
 def operation_span(
-    operation: "OperationRow", outcome: "Outcome | Retry", code: str | None
+    kind: str,
+    traceparent: str | None,
+    submitted_at: datetime,
+    *,
+    collection: str,
+    item: str | None,
+    correlation_id: str | None,
+    operation_id: str,
+    outcome: str,
+    code: str | None,
 ) -> AbstractContextManager[object]:
-    """Spans an operation from its submission to now, in the trace of the item it belongs to.
+    """Span an operation from its submission to now, in the trace of the item it belongs to.
 
     Args:
-        operation: the operation's row.
-        outcome: how it ended for its item, or how the item goes on.
+        kind: what the operation does.
+        traceparent: the item's trace.
+        submitted_at: when GeoCatalog accepted it.
+        collection: id of the collection.
+        item: id of the item; None for an operation on the collection.
+        correlation_id: that of the item's message.
+        operation_id: the service's id.
+        outcome: how it ended for its item, or that the item is tried again.
         code: the error's code, if it failed.
     """
     if _sdk is None:
         return nullcontext()
     attributes = {
-        "geocatalog.collection": operation.collection,
-        "geocatalog.item": operation.item_id or None,
-        "geocatalog.correlation_id": operation.correlation_id,
-        "geocatalog.operation_id": operation.operation_id,
-        "geocatalog.outcome": outcome.value,
+        "geocatalog.collection": collection,
+        "geocatalog.item": item,
+        "geocatalog.correlation_id": correlation_id,
+        "geocatalog.operation_id": operation_id,
+        "geocatalog.outcome": outcome,
         "error.type": code,
     }
-    return _sdk.operation_span(operation.kind.value, operation.traceparent, operation.submitted_at, attributes)
+    return _sdk.operation_span(kind, traceparent, submitted_at, attributes)
 
 
 def note(**attributes: str | int | None) -> None:
@@ -139,17 +154,11 @@ def note_response(status: int) -> None:
 # Metrics
 
 
-def count_outcome(result: "Result") -> None:
-    """Counts an outcome, and notes it in the present span."""
+def count_outcome(outcome: str, *, collection: str | None, operation_id: str | None, error_code: str | None) -> None:
+    """Count an outcome, and note it in the present span."""
     if _sdk:
-        _sdk.add("geocatalog.items.outcomes", {"outcome": result.outcome.value, "collection": result.collection})
-        _sdk.note(
-            {
-                "geocatalog.outcome": result.outcome.value,
-                "geocatalog.operation_id": result.operation_id,
-                "error.type": result.error_code,
-            }
-        )
+        _sdk.add("geocatalog.items.outcomes", {"outcome": outcome, "collection": collection})
+        _sdk.note({"geocatalog.outcome": outcome, "geocatalog.operation_id": operation_id, "error.type": error_code})
 
 
 def count_retry(retry: Retry, reason: str | None) -> None:

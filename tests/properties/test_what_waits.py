@@ -12,14 +12,19 @@ from azure.storage.blob import BlobServiceClient
 from local.azurite import Azurite
 from shared.basics.errors import ErrorCode
 from shared.clients import Clients
+from shared.collections.configure import configure_message
+from shared.collections.deletions_queue import delete_message
 from shared.delivery.poison import record_poison
+from shared.items.claiming import claimed_row
 from shared.items.ingestion import ingest_message
+from shared.items.work import Work
+from shared.messages.envelope import read_envelope
 from shared.messages.models import QueueName, parse_item_message
 from shared.operations.tracking import track_operations
 from shared.records.status_rows import ItemStatus
 from shared.storage.payloads import Payloads
 from shared.storage.queues import Queues
-from tests.data.documents import item
+from tests.data.documents import collection, item
 from tests.properties.apps import Clock, clear_queues, decoded, make_app, make_quick_app, message_count, results
 from tests.properties.catalog import COLLECTION, Catalog, wait_until
 from tests.properties.collection_desk import Desk
@@ -60,7 +65,17 @@ def waiting(app: Clients) -> list[dict[str, Any]]:
 
 
 def encoded(message: dict[str, Any]) -> bytes:
-    return base64.b64encode(json.dumps(message).encode())
+    return base64.b64encode(encoded_json(message))
+
+
+def encoded_json(message: dict[str, Any]) -> bytes:
+    return json.dumps(message).encode()
+
+
+def waiting_hidden(app: Clients, queue: QueueName) -> int:
+    """Count the messages of a queue, none of which may be visible."""
+    assert not list(app.queues.client(queue).peek_messages())
+    return message_count(app, queue)
 
 
 def test_an_attempt_that_no_column_holds_is_not_counted_on(app: Clients, catalog: Catalog) -> None:
@@ -239,3 +254,60 @@ def test_a_404_asks_for_the_collection_only_where_geocatalog_said_it(
     assert row.status is ItemStatus.HELD
     assert row.error_code == (ErrorCode.WRONG_ADDRESS if prefix else ErrorCode.NO_COLLECTION)
     assert ("Check GEOCATALOG_URL" if prefix else "Create the collection") in str(row.error_message)
+
+
+def test_an_older_message_from_the_poison_queue_leaves_newer_work_alone(app: Clients) -> None:
+    newer = read_envelope(QueueName.ITEMS, encoded_json(item("twice", COLLECTION, version=2)), app.now())
+    claim = claimed_row(
+        None, Work(COLLECTION, "twice", newer, content_hash="newer"), "owner", app.now(), timedelta(hours=1)
+    )
+    assert app.status.insert(claim)
+    older = {"item": item("twice", COLLECTION), "crashes": 1, "attempt": 0, "first_enqueued": "2026-01-01T00:00:00Z"}
+
+    record_poison(QueueName.ITEMS, encoded(older), app.now(), app)
+
+    row = app.status.get(COLLECTION, "twice")
+    assert row
+    assert (row.status, row.error_code) == (ItemStatus.SUBMITTING, None)
+    (told,) = results(app)
+    assert (told["outcome"], told["error_code"]) == ("rejected", ErrorCode.REPEATED_CRASH)
+
+
+def test_items_of_a_collection_from_the_poison_queue_stay_as_old_as_it_is(app: Clients) -> None:
+    old = {"type": "FeatureCollection", "features": [item("old", COLLECTION)], "attempt": 1}
+    ingest_message(encoded({**old, "first_enqueued": "2026-01-01T00:00:00Z"}), app.now(), app)
+    (copy,) = waiting(app)
+    assert str(copy["first_enqueued"]).startswith("2026-01-01T00:00:00")
+
+
+def test_a_deletion_from_the_future_does_not_supersede_what_follows(app: Clients) -> None:
+    deletion = {"collection": COLLECTION, "id": "deleted-2099", "attempt": 1, "first_enqueued": "2099-01-01T00:00:00Z"}
+    delete_message(encoded(deletion), app.now(), app)
+    row = app.status.get(COLLECTION, "deleted-2099")
+    assert row
+    assert row.first_enqueued <= app.now()
+    ingest_message(encoded(item("deleted-2099", collection=COLLECTION)), app.now() + timedelta(minutes=1), app)
+    assert "superseded" not in [result["outcome"] for result in results(app)]
+
+
+def test_a_message_that_keeps_the_pause_makes_no_attempt_and_no_longer_pause(
+    pausing: Clients, catalog: Catalog, clock: Clock
+) -> None:
+    refusal = {"method": "GET", "path": "/stac/collections/*", "kind": "status", "status": 429, "retry_after": 60}
+    catalog.behave(faults=[{**refusal, "count": 1}])
+    message: dict[str, Any] = {"definition": collection(COLLECTION)}
+    configure_message(encoded(message), pausing.now(), pausing)
+    first = pausing.pause.remaining()
+    assert timedelta(seconds=50) < first <= timedelta(seconds=60)
+    assert waiting_hidden(pausing, QueueName.COLLECTIONS) == 1
+
+    clock.advance(timedelta(seconds=30))
+    again = {
+        **message,
+        "attempt": 1,
+        "first_enqueued": pausing.now().isoformat(),
+        "retry_since": pausing.now().isoformat(),
+    }
+    configure_message(encoded(again), pausing.now(), pausing)
+    assert pausing.pause.remaining() <= timedelta(seconds=30)
+    assert waiting_hidden(pausing, QueueName.COLLECTIONS) == 2

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.items.work import Decision, Work, decide, is_older, is_same_content
+from shared.messages.envelope import Envelope
 from shared.messages.models import IfExists, QueueName
 from shared.records.status_rows import TERMINAL, ItemRow, ItemStatus
 from shared.stac.items import PreparedItem
@@ -16,17 +17,13 @@ MINUTE = timedelta(minutes=1)
 BODY = PreparedItem(body=b"{}", content_hash="a", version=None, datetime=None, bbox=None)
 
 
+OF_ENVELOPE = {"queue", "first_enqueued", "attempt", "correlation_id", "retry_since", "traceparent"}
+
+
 def work(**changes: Any) -> Work:
-    base = Work(
-        collection="scenes",
-        item_id="scene-1",
-        queue=QueueName.ITEMS,
-        first_enqueued=T0,
-        message=b"{}",
-        prepared=BODY,
-        content_hash="a",
-        correlation_id="c-1",
-    )
+    kept = {name: changes.pop(name) for name in OF_ENVELOPE & changes.keys()}
+    envelope = Envelope(QueueName.ITEMS, b"{}", {}, T0, correlation_id="c-1")
+    base = Work("scenes", "scene-1", replace(envelope, **kept), prepared=BODY, content_hash="a")
     return replace(base, **changes)
 
 
@@ -186,7 +183,10 @@ def test_rules_that_every_decision_keeps(found: ItemRow, wanted: Work, stalled: 
     if decision is Decision.WAIT_FOR_OPERATION:
         assert found.status is ItemStatus.SUBMITTED
     if decision is Decision.STALE_COPY:
-        assert (wanted.first_enqueued, wanted.correlation_id) == (found.first_enqueued, found.correlation_id)
+        assert (wanted.envelope.first_enqueued, wanted.envelope.correlation_id) == (
+            found.first_enqueued,
+            found.correlation_id,
+        )
     if found.status in TERMINAL:
         assert decision not in {Decision.WAIT_FOR_CLAIM, Decision.WAIT_FOR_OPERATION}
 
@@ -194,6 +194,6 @@ def test_rules_that_every_decision_keeps(found: ItemRow, wanted: Work, stalled: 
 @given(WORKS, ROWS)
 def test_of_two_contents_one_at_most_is_older(wanted: Work, found: ItemRow) -> None:
     mirrored = work(version=found.version, first_enqueued=found.first_enqueued)
-    mirror = row(version=wanted.version, first_enqueued=wanted.first_enqueued)
+    mirror = row(version=wanted.version, first_enqueued=wanted.envelope.first_enqueued)
 
     assert not (is_older(wanted, found) and is_older(mirrored, mirror))
