@@ -33,5 +33,5 @@ def _delete(envelope: Envelope, app: Clients) -> None:
     if message.id is None:
         delete_collection(message, envelope, app)
         return
-    work = Work(collection=collection, item_id=check_item_id(message.id), envelope=envelope)
+    work = Work(collection=collection, item_id=check_item_id(message.id), envelope=envelope.marked())
     carry_out([work], app.item_services)

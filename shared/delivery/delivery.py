@@ -210,9 +210,11 @@ class Delivery:
         copy = envelope if isinstance(error, MustWait) else envelope.counted(self.now())
         told = None if isinstance(error, NotYet) else error
         self.send_again(Retry(copy, delay, told, is_held), record)
-        level = logging.INFO if told is None else logging.WARNING
-        state = "held" if is_held else "delayed"
-        log.log(level, "%s %s for %s: %s %s", subject, state, delay, error.code, error.message)
+        if told is None:
+            log.info("%s waits for %s: %s", subject, delay, error.message)
+        else:
+            state = "held" if is_held else "delayed"
+            log.warning("%s %s for %s: %s %s", subject, state, delay, error.code, error.message)
 
     def _keep_pause(self, error: IngestionError) -> None:
         """Make every instance wait where GeoCatalog asked for it; the delay of this message then follows the pause."""

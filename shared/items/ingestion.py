@@ -94,7 +94,7 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, envelope: Envelope, 
     work = Work(
         collection=collection,
         item_id=item_id,
-        envelope=kept,
+        envelope=kept.marked(),
         prepared=prepared,
         fault=fault,
         content_hash=prepared.content_hash if prepared else hashlib.sha256(envelope.body).hexdigest(),

@@ -83,7 +83,7 @@ def _settle(error: IngestionError, claimed: Claim | None, work: Work, services: 
         own = claimed or next(iter(claim([work], services)), None)
         if own is None:
             return
-        log.warning("%s failed: %s %s", work.subject, fault.code, fault.message)
+        log.warning("Item %s/%s failed: %s %s", work.collection, work.item_id, fault.code, fault.message)
         columns = {"error_code": str(fault.code), "error_message": fault.message}
         close(own.row, ItemStatus.FAILED, Outcome.FAILED, services, **columns)
 

@@ -17,7 +17,7 @@ def envelope_of_row(row: ItemRow) -> Envelope:
     if not row.message:
         raise ValueError(f"the row of item {row.item_id} keeps no message")
     queue, body = QueueName(row.queue), zlib.decompress(row.message)
-    return Envelope(
+    envelope = Envelope(
         queue=queue,
         body=body,
         fields=wrapped(queue, read_json(body)),
@@ -27,3 +27,4 @@ def envelope_of_row(row: ItemRow) -> Envelope:
         correlation_id=row.correlation_id or "",
         traceparent=row.traceparent,
     )
+    return envelope.marked()

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared import telemetry
+from shared.basics.clock import format_timestamp
 from shared.messages.models import (
     Message,
     QueueName,
@@ -61,15 +62,21 @@ class Envelope:
         """Return the same message with another body, such as the item itself in place of its URL."""
         return replace(self, body=body, fields=wrapped(self.queue, read_object(body)))
 
+    def marked(self) -> "Envelope":
+        """Return the envelope of one item's message, whose copies are known as such by their correlation id.
+
+        A multi-item file's message is not marked: each of its items has an id and a trace of its own.
+        """
+        marks = {"correlation_id": self.correlation_id, "traceparent": self.traceparent}
+        return replace(self, fields={**self.fields, **{name: mark for name, mark in marks.items() if mark}})
+
     def again(self) -> dict[str, Any]:
         """Return the message to send: the original's fields, and what the app keeps in it."""
         kept = {
             "attempt": self.attempt,
-            "first_enqueued": self.first_enqueued.isoformat(),
-            "retry_since": self.retry_since.isoformat() if self.retry_since else None,
+            "first_enqueued": format_timestamp(self.first_enqueued),
+            "retry_since": format_timestamp(self.retry_since) if self.retry_since else None,
             "crashes": self.crashes or None,
-            "correlation_id": self.correlation_id or None,
-            "traceparent": self.traceparent,
         }
         return {**self.fields, **{name: value for name, value in kept.items() if value is not None}}
 

@@ -22,16 +22,15 @@ EXAMPLES = {
         for outcome in ("ingested", "replaced", "unchanged", "superseded", "skipped", "failed", "canceled", "deleted")
     ],
     "Item %s/%s failed: %s %s": ["Item c/i failed: BadAsset The asset B01 has no href."],
-    "Item %s/%s %s for %s: %s %s": [
+    "%s %s for %s: %s %s": [
         "Item c/i held for 0:15:00: CollectionDoesNotExist There is no collection c.",
         "Item c/i delayed for 0:00:16.391847: Throttled GeoCatalog asked to wait.",
         "Item c/i delayed for 1 day, 0:00:00: Throttled GeoCatalog asked to wait.",
+        "Message of queue collections delayed for 0:00:15: Unavailable GeoCatalog did not answer.",
+        "Message of queue deletions held for 0:15:00: Forbidden GeoCatalog answered 403.",
     ],
     "Item %s/%s: operation %s failed with %s; tried again in %s": [
         "Item c/i: operation 3f1c failed with InternalError; tried again in 0:00:15"
-    ],
-    "Message of queue %s delayed for %s: %s %s": [
-        "Message of queue collections delayed for 0:00:15: Unavailable GeoCatalog did not answer."
     ],
     "Operation %s of item %s is stalled: open since %s": [
         "Operation 3f1c of item i is stalled: open since 2026-01-01 00:00:00+00:00"

@@ -154,7 +154,7 @@ def test_the_copy_of_a_bare_item_is_a_message() -> None:
 
     assert again.item == item()
     assert (again.attempt, again.retry_since, again.first_enqueued) == (1, NOW, SENT)
-    assert again.correlation_id == first.correlation_id
+    assert parse_item_message(first.marked().again()).correlation_id == first.correlation_id
 
 
 def test_the_copy_keeps_what_the_message_said() -> None:
