@@ -12,6 +12,7 @@ from cli.doctor.logins import Login
 from cli.doctor.machine import check_clock, check_settings, check_versions
 from cli.doctor.service import check_geocatalog, check_sources
 from cli.doctor.storage import check_storage, check_work, storage_host
+from cli.doctor.timers import check_timers
 from cli.output.faults import ExitCode, sentence_of
 from cli.output.printing import note, say, write_json
 from cli.output.waiting import wait_for
@@ -84,6 +85,7 @@ def _check(login: Login) -> Iterator[Finding]:
 
 def _check_ingestion(app: Clients) -> Iterator[Finding]:
     try:
+        yield from check_timers(app)
         yield from check_work(app)
         yield from check_sources(app)
     except AzureError as error:

@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 from shared.basics.blob_urls import leads_out, parse_blob_url
 from shared.basics.clock import utc_now
 from shared.basics.errors import BadMessage, ErrorCode, IngestionError, Unavailable
+from shared.http.sessions import plain_session
 from shared.records.source_store import SourceStore
 from shared.settings import LOOPBACK_HOSTS, Settings
 from shared.storage.payloads import INCOMING, PAYLOADS
@@ -51,7 +52,7 @@ class HrefReader:
         self._settings = settings
         self._sources = sources
         self._time_limit = time_limit
-        self._session = requests.Session()
+        self._session = plain_session()
         self._lock = threading.Lock()
         self._source_hosts: frozenset[str] = frozenset()
         self._hosts_until: datetime | None = None

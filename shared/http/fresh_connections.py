@@ -4,11 +4,18 @@ A server closes a connection that was idle for some time, and a network forgets 
 answer is lost; of a write nobody knows then whether it was done, and what is safe to do about that takes minutes.
 """
 
+import math
+import socket
 import time
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
 from urllib3.response import HTTPResponse
+from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
+
+from shared.basics import deadline
+from shared.http.bounded_sockets import BoundedSocket, BoundedTlsSocket
 
 # Less than any server's own limit that is in use: 5 s are the least (Node.js, uvicorn), Azure's load balancers keep a
 # silent connection for 4 minutes (learn.microsoft.com/azure/load-balancer/load-balancer-tcp-reset).
@@ -29,9 +36,22 @@ class _Fresh(HTTPConnection):
         self._answered_at = time.monotonic()
         return response
 
+    def _new_conn(self) -> socket.socket:
+        left = deadline.remaining()
+        if left <= 0:
+            raise ConnectTimeoutError(self, "The time that the invocation may take was spent.")
+        if left < math.inf:
+            self.timeout = left if self.timeout is None else min(left, float(self.timeout))
+        return BoundedSocket.of(super()._new_conn())
+
 
 class _FreshTls(_Fresh, HTTPSConnection):
-    pass
+    def connect(self) -> None:
+        """Connect, with a socket that is bounded by the deadline."""
+        if self.ssl_context is None:
+            self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
+        self.ssl_context.sslsocket_class = BoundedTlsSocket
+        super().connect()
 
 
 class _FreshPool(HTTPConnectionPool):

@@ -10,6 +10,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import ConnectionPool
+from urllib3.util.retry import Retry
 
 from shared.basics.host_limits import host_limits
 from shared.http.fresh_connections import FRESH_POOLS
@@ -37,6 +38,12 @@ class PooledAdapter(HTTPAdapter):
         """Builds the pools, of connections that are not used again after a pause."""
         super().init_poolmanager(*arguments, **options)
         self.poolmanager.pool_classes_by_scheme = FRESH_POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:  # noqa: ANN401 - urllib3's own, without a type
+        """Return the pools of connections through a proxy, which are built in the same way."""
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = FRESH_POOLS
+        return manager
 
     def get_connection_with_tls_context(
         self,
@@ -116,6 +123,19 @@ def pooled_session(adapter: PooledAdapter) -> PooledSession:
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.verify = certificates()
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def plain_session(*, retries: Retry | int = 0) -> requests.Session:
+    """Build a session for hosts that are not known beforehand, with the proxies that the environment names.
+
+    Args:
+        retries: quick repetitions of a request, by urllib3's rules.
+    """
+    session = requests.Session()
+    adapter = PooledAdapter(max_retries=retries)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

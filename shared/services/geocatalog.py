@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 from urllib3.util.retry import Retry
 
+from shared.basics import deadline
 from shared.basics.clock import utc_now
 from shared.basics.errors import (
     BadContent,
@@ -66,7 +67,7 @@ class GeoCatalog:
         api_version: such as 2026-04-15.
         tokens: source of bearer tokens, which go to this origin only.
         rate_limit: how fast this process may ask.
-        read_timeout: how long to wait for an answer.
+        read_timeout: how long to wait for an answer, to its last byte.
     """
 
     def __init__(
@@ -317,7 +318,8 @@ class GeoCatalog:
             Held: 401, 403, 404 where it is not expected, a redirect, 405, or a refused api-version: an operator must
                 mend the set-up.
             Throttled: 429 or 503.
-            Unavailable: another transient fault; LostResponse where a write may have been done.
+            Unavailable: another transient fault; LostResponse where a write may have been done; OutOfTime where the
+                invocation has no time left.
             BadContent: any other answer.
         """
         url = self._pinned(path_or_url)
@@ -329,11 +331,14 @@ class GeoCatalog:
             headers = {"Authorization": f"Bearer {self._tokens.token()}"}
             if isinstance(data, bytes):
                 headers["Content-Type"] = "application/json"
+            deadline.check()
             try:
-                response = self._session.request(
-                    method, url, json=json, data=data, files=files, headers=headers,
-                    timeout=(_CONNECT_TIMEOUT_SECONDS, self._read_timeout), allow_redirects=False,
-                )  # fmt: skip
+                # The whole answer, with the quick repetitions of a read: each time-out alone is one for each byte.
+                with deadline.limit(self._read_timeout):
+                    response = self._session.request(
+                        method, url, json=json, data=data, files=files, headers=headers,
+                        timeout=(_CONNECT_TIMEOUT_SECONDS, self._read_timeout), allow_redirects=False,
+                    )  # fmt: skip
             except requests.ConnectTimeout as error:
                 raise Unavailable(f"GeoCatalog did not take a connection at {self._url}.") from error
             except requests.RequestException as error:

@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from shared.basics import deadline
 from shared.basics.clock import parse_timestamp
 from shared.basics.errors import BadContent, ErrorCode, Unavailable
+from shared.http.sessions import plain_session
 
 _CONNECT_TIMEOUT_SECONDS = 5.0
 _KEY_HEADER = "Ocp-Apim-Subscription-Key"
@@ -56,8 +57,7 @@ class PlanetaryComputer:
         self._url = url
         self._timeout = (_CONNECT_TIMEOUT_SECONDS, read_timeout.total_seconds())
         self._headers = {_KEY_HEADER: subscription_key} if subscription_key else {}
-        self._session = requests.Session()
-        self._session.mount(url, HTTPAdapter(max_retries=_RETRIES))
+        self._session = plain_session(retries=_RETRIES)
 
     def collection(self, collection: str) -> dict[str, Any]:
         """Reads a STAC Collection.
@@ -108,9 +108,11 @@ class PlanetaryComputer:
     def _read(self, path: str, what: str) -> dict[str, Any] | None:
         """Reads a JSON object; None where there is none."""
         try:
-            response = self._session.get(
-                self._url + path, headers=self._headers, timeout=self._timeout, allow_redirects=False
-            )
+            # Two tries that hang, or one answer that never ends.
+            with deadline.limit(2 * self._timeout[1]):
+                response = self._session.get(
+                    self._url + path, headers=self._headers, timeout=self._timeout, allow_redirects=False
+                )
         except requests.RequestException as error:
             raise Unavailable(
                 f"The Planetary Computer at {self._url} did not answer ({type(error).__name__})."

@@ -4,8 +4,9 @@ import threading
 import time
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 
+from shared.basics import deadline
 from shared.basics.errors import ErrorCode, Held, Unavailable
 from shared.basics.redact import redact
 
@@ -15,9 +16,18 @@ _TOKEN_SKEW_SECONDS = 300
 
 def make_credential() -> TokenCredential:
     """Returns the one credential of the app: managed identity in Azure, the developer's login elsewhere."""
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - slow to import, needed with the first call
+    # Slow to import, needed with the first call.
+    from azure.identity import AzureAuthorityHosts, DefaultAzureCredential  # noqa: PLC0415
 
-    return DefaultAzureCredential()
+    from shared.http.azure_transport import transport_to  # noqa: PLC0415
+
+    # Where a developer's login gets its tokens; a managed identity's come from the machine itself.
+    hosts = (
+        AzureAuthorityHosts.AZURE_PUBLIC_CLOUD,
+        AzureAuthorityHosts.AZURE_GOVERNMENT,
+        AzureAuthorityHosts.AZURE_CHINA,
+    )
+    return DefaultAzureCredential(transport=transport_to(*(f"https://{host}" for host in hosts)))
 
 
 class TokenSource:
@@ -40,9 +50,9 @@ class TokenSource:
 
         Raises:
             Held: the identity cannot get one; the message says why.
-            Unavailable: the identity service could not be reached.
+            Unavailable: the identity service did not answer, or not in the time that is left.
         """
-        with self._lock:
+        with deadline.held(self._lock):
             if time.time() > self._expires_on - _TOKEN_SKEW_SECONDS:
                 self._renew()
             return self._token
@@ -61,6 +71,6 @@ class TokenSource:
                 f"No token for {self._scope}: {said} Check the app's identity.",
                 code=ErrorCode.UNAUTHENTICATED,
             ) from None
-        except (OSError, ValueError) as error:
+        except (AzureError, OSError, ValueError) as error:
             raise Unavailable(f"The identity service did not answer: {redact(str(error))[:300]}.") from error
         self._token, self._expires_on = access.token, float(access.expires_on)

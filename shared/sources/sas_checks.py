@@ -9,6 +9,7 @@ import requests
 
 from shared.basics.clock import parse_timestamp
 from shared.basics.errors import ErrorCode, Held, IngestionError, Unavailable
+from shared.http.sessions import plain_session
 from shared.services.planetary_computer import SasToken
 from shared.settings import LOOPBACK_HOSTS
 from shared.sources.sas_issuers import describe_issuer
@@ -74,8 +75,8 @@ def _refusal(token: SasToken, spec: SourceSpec) -> str | None:
         return None  # without the right to list there is nothing to ask with
     url = f"{spec.container_url}?restype=container&comp=list&maxresults=1&{token.token}"
     try:
-        response = requests.get(url, timeout=_TIMEOUT, allow_redirects=False, stream=True)
-        response.close()
+        with plain_session() as session:
+            response = session.get(url, timeout=_TIMEOUT, allow_redirects=False, stream=True)
     except requests.RequestException as error:
         # GeoCatalog may reach a storage account that the app does not.
         log.info("Container %s cannot be asked about its SAS: %s", spec.container_url, type(error).__name__)

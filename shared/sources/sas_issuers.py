@@ -12,9 +12,11 @@ from shared.basics.blob_urls import parse_blob_url
 from shared.basics.clock import parse_timestamp
 from shared.basics.errors import BadContent, ErrorCode, Held, Unavailable
 from shared.clients import Clients
+from shared.http.azure_transport import transport_to
 from shared.services.planetary_computer import SasToken
 from shared.settings import is_unresolved
 from shared.sources.specs import MAX_DELEGATION, Issuer, Sas, SourceSpec
+from shared.storage.account import blob_retries
 
 # The start lies in the past so that a clock a little behind ours takes the SAS at once.
 _START_EARLIER = timedelta(minutes=5)
@@ -109,7 +111,7 @@ def _user_delegation(spec: SourceSpec, sas: Sas, app: Clients) -> SasToken:
     expiry = min(now + sas.user_delegation.lifetime, start + MAX_DELEGATION).replace(microsecond=0)
     try:
         with BlobServiceClient(
-            url.endpoint, credential=app.credential, connection_timeout=5, read_timeout=20, retry_total=1
+            url.endpoint, credential=app.credential, transport=transport_to(url.endpoint), retry_policy=blob_retries()
         ) as service:
             key = service.get_user_delegation_key(start, expiry)
     except AzureError as error:

@@ -5,12 +5,14 @@ from typing import Any
 
 import requests
 from azure.core.credentials import TokenCredential
-from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableServiceClient
+from azure.storage import blob, queue
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from shared.http.sessions import PooledAdapter, certificates, pooled_session, use_proxies
+from shared.basics import deadline
+from shared.http.azure_transport import CONNECT_SECONDS, READ_SECONDS, azure_transport
+from shared.http.sessions import PooledAdapter, pooled_session, use_proxies
 from shared.settings import StorageConnection
 from shared.storage.queue_models import complete_queue_models
 
@@ -18,16 +20,36 @@ from shared.storage.queue_models import complete_queue_models
 _READ_BYTES = 1024 * 1024
 _READ_OPTIONS: dict[str, Any] = {"max_single_get_size": _READ_BYTES, "max_chunk_get_size": _READ_BYTES}
 
-# A storage call either answers within a second or is in trouble. With these, the longest call ends in well under the
-# call budget of a function (2 minutes): 3 tries of at most 20 s and waits of at most 3 s.
-_CALL_OPTIONS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 20}
-_RETRY_OPTIONS: dict[str, Any] = {
-    "retry_total": 2,
-    "initial_backoff": 0.4,
-    "increment_base": 2,
-    "random_jitter_range": 0.3,
-}
-_TABLE_RETRY_OPTIONS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.4, "retry_backoff_max": 3}
+# With these, the longest call ends in well under the call budget of a function (2 minutes): 3 tries of at most 20 s and
+# waits of at most 3 s.
+_CALL_OPTIONS: dict[str, Any] = {"connection_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
+_RETRIES: dict[str, Any] = {"retry_total": 2, "initial_backoff": 0.4, "increment_base": 2, "random_jitter_range": 0.3}
+_TABLE_OPTIONS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.4, "retry_backoff_max": 3}
+
+
+class _BoundedWait:
+    """Waits between two tries no longer than the invocation has time."""
+
+    def get_backoff_time(self, settings: dict[str, Any]) -> float:
+        usual: float = super().get_backoff_time(settings)  # type: ignore[misc]  # of the class beside it
+        return min(usual, deadline.remaining())
+
+
+class _BlobRetry(_BoundedWait, blob.ExponentialRetry):
+    pass
+
+
+class _QueueRetry(_BoundedWait, queue.ExponentialRetry):
+    pass
+
+
+def blob_retries() -> blob.ExponentialRetry:
+    """Return how a call to a blob service is repeated."""
+    return _BlobRetry(**_RETRIES)
+
+
+_BLOB_OPTIONS: dict[str, Any] = {"retry_policy": blob_retries(), **_READ_OPTIONS}
+_QUEUE_OPTIONS: dict[str, Any] = {"retry_policy": _QueueRetry(**_RETRIES)}
 
 
 @dataclass(frozen=True)
@@ -59,28 +81,25 @@ def connect_storage(connection: StorageConnection, credential: TokenCredential |
 def _build(
     connection: StorageConnection, credential: TokenCredential | None, session: requests.Session
 ) -> StorageClients:
-    def options(retries: dict[str, Any]) -> dict[str, Any]:
-        transport = RequestsTransport(
-            session=session, session_owner=False, connection_verify=certificates(), **_CALL_OPTIONS
-        )
-        return {"transport": transport, **_CALL_OPTIONS, **retries}
+    def options(of_service: dict[str, Any]) -> dict[str, Any]:
+        return {"transport": azure_transport(session), **_CALL_OPTIONS, **of_service}
 
     if connection.connection_string is not None:
         text = connection.connection_string
         try:
             return StorageClients(
-                queues=QueueServiceClient.from_connection_string(text, **options(_RETRY_OPTIONS)),
-                blobs=BlobServiceClient.from_connection_string(text, **options(_RETRY_OPTIONS | _READ_OPTIONS)),
-                tables=TableServiceClient.from_connection_string(text, **options(_TABLE_RETRY_OPTIONS)),
+                queues=QueueServiceClient.from_connection_string(text, **options(_QUEUE_OPTIONS)),
+                blobs=BlobServiceClient.from_connection_string(text, **options(_BLOB_OPTIONS)),
+                tables=TableServiceClient.from_connection_string(text, **options(_TABLE_OPTIONS)),
             )
         except ValueError:
             raise ValueError("INGEST_STORAGE is not a connection string of a storage account") from None
     return StorageClients(
-        queues=QueueServiceClient(str(connection.queue_uri), credential=credential, **options(_RETRY_OPTIONS)),
+        queues=QueueServiceClient(str(connection.queue_uri), credential=credential, **options(_QUEUE_OPTIONS)),
         blobs=BlobServiceClient(
-            str(connection.blob_uri), credential=credential, **options(_RETRY_OPTIONS | _READ_OPTIONS)
+            str(connection.blob_uri),
+            credential=credential,
+            **options(_BLOB_OPTIONS),
         ),
-        tables=TableServiceClient(
-            endpoint=str(connection.table_uri), credential=credential, **options(_TABLE_RETRY_OPTIONS)
-        ),
+        tables=TableServiceClient(endpoint=str(connection.table_uri), credential=credential, **options(_TABLE_OPTIONS)),
     )

@@ -7,11 +7,14 @@ is written as fast as ever, and the busier the instance, the less each row costs
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponseTimeoutError
 
+from shared.basics import deadline
+from shared.basics.deadline import OutOfTime
 from shared.storage.transactions import Write
 
 # A transaction takes 100 rows and 4 MiB
@@ -69,9 +72,14 @@ class GroupCommit:
         member = _Member(writes)
         lane = self._lanes.setdefault(partition, _Lane())
         lane.waiting.append(member)
-        with lane.turn:
-            while not member.was_tried:
-                self._write_next(lane)
+        try:
+            with deadline.held(lane.turn):
+                while not member.was_tried:
+                    self._write_next(lane)
+        except OutOfTime as error:
+            with suppress(ValueError):  # others write it at this moment
+                lane.waiting.remove(member)
+            raise ServiceResponseTimeoutError(error.message) from error
         if member.error:
             raise member.error
         # What one row brings about, the others need not suffer: each is written by itself.

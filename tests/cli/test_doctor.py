@@ -3,17 +3,22 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from cli.doctor.timers import has_missed
 from local.azurite import Azurite, start
 from shared.clients import build_clients
 from shared.messages.models import WORK_QUEUES
 from shared.settings import read_settings
+from shared.upkeep.heartbeats import Heartbeat, heartbeat
 from shared.upkeep.provision import QUEUES, create_storage
+from shared.version import VERSION
 from tests.cli.command import COMMAND, Cli, clean_environment
 from tests.cli.guarded_storage import guarded
+from tests.properties.apps import Clock, make_app
 from tests.running_stack import small_item
 
 NO_GEOCATALOG = {"GEOCATALOG_URL": "http://127.0.0.1:1"}
@@ -138,3 +143,50 @@ def test_storage_by_identity_and_over_tls_is_healthy(login: dict[str, str], tmp_
     assert denied.returncode == 1
     assert "no login for the ingestion storage" in denied.stdout
     assert "Sign in" in denied.stdout
+
+
+def test_a_timer_that_missed_two_ticks_is_a_fault_that_names_it_and_its_last_error(azurite: Azurite) -> None:
+    clock = Clock()
+    app = make_app(azurite, NO_GEOCATALOG["GEOCATALOG_URL"], clock)
+    cli = Cli(NO_GEOCATALOG | {"INGEST_STORAGE": azurite.connection_string()})
+
+    def timers() -> dict[str, tuple[str, str]]:
+        found = [finding for finding in cli.json("doctor", code=1)["findings"] if finding["check"] == "timers"]
+        return {finding["detail"].split()[0]: (finding["verdict"], finding["detail"]) for finding in found}
+
+    assert {verdict for verdict, _ in timers().values()} == {"warning"}, "none has run yet"
+    with heartbeat("remove_expired", "0 30 * * * *", app):
+        pass
+    with heartbeat("renew_sources", "0 */5 * * * *", app):
+        pass
+    clock.advance(timedelta(minutes=-3))
+    with pytest.raises(ValueError, match="no luck"), heartbeat("track_operations", "0 * * * * *", app):
+        raise ValueError("no luck with https://example.com/?sig=secret")
+    found = timers()
+    assert (found["remove_expired"][0], found["renew_sources"][0]) == ("ok", "ok")
+    verdict, detail = found["track_operations"]
+    assert verdict == "fault"
+    assert "has missed 2 ticks" in detail
+    assert "its last run ended with ValueError: no luck with https://example.com/?…" in detail
+    assert VERSION in detail
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "now", "missed"),
+    [
+        ("12:00:00", "12:00:50", "12:02:20", False),  # one tick, and one that may still come to be written
+        ("12:00:00", "12:00:50", "12:02:31", True),
+        ("11:59:59.998", "12:00:50", "12:02:20", False),  # fired before its tick
+        ("12:00:00", "11:59:50", "12:05:31", False),  # runs, or ended without a word at 12:04
+        ("12:00:00", "11:59:50", "12:06:31", True),
+        ("12:00:00", None, "12:06:31", True),
+        ("12:00:00", "12:03:30", "12:05:31", True),  # its own ticks were not missed while it ran
+        ("12:00:00", "12:03:30", "12:05:20", False),
+    ],
+)
+def test_a_tick_is_missed_when_no_run_covers_it(start: str, end: str | None, now: str, missed: bool) -> None:
+    def at(time: str) -> datetime:
+        return datetime.fromisoformat(f"2026-01-31T{time}+00:00")
+
+    beat = Heartbeat("track_operations", "0 * * * * *", at(start), at(end) if end else None, "", VERSION)
+    assert has_missed(beat, at(now)) == missed

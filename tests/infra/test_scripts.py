@@ -5,13 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from shared.version import VERSION
 from tests.infra.parameters import OUTPUTS
 from tests.infra.predictions import INFRA, ROOT
 
@@ -315,8 +315,7 @@ def test_azd_finds_the_infrastructure_and_the_app() -> None:
 
 
 def test_azd_is_told_the_version_of_the_project() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    assert PROJECT["metadata"]["template"] == f"{PROJECT['name']}@{version}"
+    assert PROJECT["metadata"]["template"] == f"{PROJECT['name']}@{VERSION}"
 
 
 def test_an_azd_that_deletes_groups_of_others_is_refused() -> None:

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError, ServiceRequestError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseTimeoutError
 
 from local.azurite import Azurite
+from shared.basics import deadline
 from shared.clients import Clients
 from shared.storage.group_commit import Conflict, GroupCommit, Metadata
 from shared.storage.transactions import Write
@@ -166,3 +167,14 @@ def test_a_row_that_cannot_be_packed_costs_nobody_else_its_write(desk: Desk, poo
     assert isinstance(bad.exception(PATIENCE), TypeError)
     assert all(future.result(PATIENCE) for future in good)
     assert len(desk.rows()) == 6
+
+
+def test_whoever_has_no_time_left_to_wait_leaves_and_is_not_written(desk: Desk, pool: ThreadPoolExecutor) -> None:
+    with desk.held_up(pool):
+        with deadline.limit(0.05), pytest.raises(ServiceResponseTimeoutError):
+            desk.commit.write(desk.partition, [("create", desk.row("late"))])
+        other = desk.insert(pool, "other")
+        desk.wait_for_waiting(1)
+
+    other.result(PATIENCE)
+    assert desk.rows().keys() == {"first", "other"}

@@ -25,6 +25,7 @@ def host(azurite: Azurite, queue: QueueClient, tmp_path: Path) -> Iterator[Runni
     settings = {
         **storage_settings(azurite),
         "WORK_QUEUE": queue.queue_name,
+        "GEOCATALOG_URL": "http://127.0.0.1:1",
         "LOCAL_HOST_THREADS": "5",
         "AzureFunctionsJobHost__functionTimeout": "00:00:10",  # overdue after 8 s
     }

@@ -24,7 +24,7 @@ async def work(message: func.QueueMessage, context: func.Context) -> None:
 
 @app.timer_trigger(arg_name="timer", schedule="* * * * * *", use_monitor=False)
 async def tick(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 - the trigger's own
-    await run_timer(lambda: record(event="tick"), context)
+    await run_timer(lambda _app: record(event="tick"), "* * * * * *", context)
 
 
 def do(body: bytes, _enqueued_at: datetime, context: func.Context) -> None:
