@@ -5,9 +5,13 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
+from azure.core.exceptions import AzureError, HttpResponseError
+
 from shared import telemetry
+from shared.basics import deadline
 from shared.basics.errors import BadContent, BadMessage, ErrorCode, IngestionError
 from shared.clients import Clients
 from shared.delivery.blob_events import split_events
@@ -27,6 +31,9 @@ _MAX_ITEM_FILE = 2 * 1024 * 1024
 # When it first came, the host does not say.
 _LEAST_AGE = timedelta(seconds=9 * 30)
 
+# Refusals that are not for the content of a message: identity, role, firewall, what is being deleted, too many at once.
+_OF_STORAGE = frozenset({401, 403, 404, 408, 409, 412, 429})
+
 _UNFINISHED = frozenset({ItemStatus.SUBMITTING, ItemStatus.WAITING, ItemStatus.HELD})
 
 
@@ -42,10 +49,33 @@ def record_poison(queue: QueueName, raw: bytes, enqueued_at: datetime, app: Clie
         enqueued_at: when it was put on the poison queue.
         app: the clients.
 
+    Whatever else goes wrong here would go wrong again: the host gives a message of a poison queue back every 10
+    minutes, without end. So it becomes a dead letter, and the fault is logged.
+
     Raises:
-        azure.core.exceptions.AzureError: the storage could not be written: the host gives the message again.
+        azure.core.exceptions.AzureError: the storage could not be written. The message must not be lost, so it stays on
+            the poison queue until the storage takes it.
     """
     telemetry.count_poison(queue)
+    try:
+        _handle(queue, raw, enqueued_at, app)
+    except Exception as error:
+        if _may_pass(error):
+            raise
+        log.exception("A message of poison queue %s-poison could not be handled", queue)
+        with deadline.settling():
+            app.delivery.reject(queue, raw, _crash(f" To handle it here failed too ({type(error).__name__})."))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Tell whether a fault is one of the storage as a whole, not of this message: no answer, no access, too busy."""
+    if isinstance(error, HttpResponseError):
+        status = error.status_code or HTTPStatus.INTERNAL_SERVER_ERROR
+        return status in _OF_STORAGE or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, AzureError)
+
+
+def _handle(queue: QueueName, raw: bytes, enqueued_at: datetime, app: Clients) -> None:
     # What the message said was wanted by then; nothing that was sent after its last try may lose against it.
     wanted_at = enqueued_at - _LEAST_AGE * app.settings.time_scale
     body = raw
@@ -69,12 +99,16 @@ def _record(queue: QueueName, body: bytes, wanted_at: datetime, app: Clients) ->
     except BadMessage as error:
         app.delivery.reject(queue, body, error)
         return
-    crashed = BadContent(
-        "Handling the message crashed again and again; look at the app's log for the cause, then replay it.",
-        code=ErrorCode.REPEATED_CRASH,
-    )
+    crashed = _crash()
     if not _fail_item(envelope, crashed, app):
         app.delivery.reject(queue, body, crashed, fields=envelope.fields, correlation_id=envelope.correlation_id)
+
+
+def _crash(detail: str = "") -> BadContent:
+    return BadContent(
+        f"Handling the message crashed again and again; look at the app's log for the cause, then replay it.{detail}",
+        code=ErrorCode.REPEATED_CRASH,
+    )
 
 
 def _fail_item(envelope: Envelope, error: IngestionError, app: Clients) -> bool:

@@ -7,16 +7,20 @@ from itertools import count
 from typing import Any
 
 import pytest
+from azure.core.exceptions import AzureError
 
 from local.azurite import Azurite
+from shared.basics.errors import ErrorCode
 from shared.basics.json_codec import write_json
-from shared.clients import Clients
+from shared.clients import Clients, build_clients
 from shared.delivery.poison import record_poison
 from shared.items.ingestion import ingest_message
 from shared.messages.models import QueueName
 from shared.operations.closing import MAX_OPERATION_RETRIES, close, success
 from shared.operations.tracking import track_operations
+from shared.records.deadletters import body_of
 from shared.records.status_rows import ItemRow, ItemStatus
+from shared.settings import StorageConnection
 from shared.storage.tables import STATUS
 from tests.data.documents import item
 from tests.properties.apps import Clock, clear_queues, make_app, results, take_all
@@ -24,6 +28,8 @@ from tests.properties.catalog import COLLECTION, Catalog, wait_until
 
 ONE_PASS = timedelta(seconds=0.9)  # shorter than the pause between two passes
 NUMBERS = count()
+NOWHERE = "http://127.0.0.1:1/account"
+UNREACHABLE = f"AccountName=a;AccountKey=eA==;BlobEndpoint={NOWHERE};QueueEndpoint={NOWHERE};TableEndpoint={NOWHERE}"
 
 
 @pytest.fixture
@@ -294,3 +300,28 @@ def test_a_poisoned_message_too_large_to_send_again_is_a_dead_letter(app: Client
 
     assert outcomes(app) == ["rejected"]
     assert list(take_all(app.queues.client(QueueName.ITEMS))) == []
+
+
+def test_a_poisoned_message_that_cannot_be_handled_is_a_dead_letter_and_does_not_come_back(app: Clients) -> None:
+    app.status.transact(
+        [("create", {"PartitionKey": COLLECTION, "RowKey": "item~unreadable", "status": "NoSuchState"})]
+    )
+    raw = write_json({"item": item("unreadable", COLLECTION), "crashes": 1})
+    try:
+        record_poison(QueueName.ITEMS, raw, app.now(), app)
+    finally:
+        app.status.transact([("delete", keys)])
+
+    assert outcomes(app) == ["rejected"]
+    [letter] = [row for row in app.deadletters.rows(QueueName.ITEMS) if body_of(row) == raw]
+    assert letter["error_code"] == ErrorCode.REPEATED_CRASH
+    assert "failed too" in letter["reason"]
+
+
+def test_a_poisoned_message_is_kept_while_the_storage_does_not_answer(app: Clients) -> None:
+    away = build_clients(
+        app.settings.model_copy(update={"storage": StorageConnection(connection_string=UNREACHABLE)}),
+        credential=app.credential,
+    )
+    with pytest.raises(AzureError):
+        record_poison(QueueName.ITEMS, write_json({"item": item("kept", COLLECTION)}), app.now(), away)
