@@ -303,9 +303,8 @@ def test_a_poisoned_message_too_large_to_send_again_is_a_dead_letter(app: Client
 
 
 def test_a_poisoned_message_that_cannot_be_handled_is_a_dead_letter_and_does_not_come_back(app: Clients) -> None:
-    app.status.transact(
-        [("create", {"PartitionKey": COLLECTION, "RowKey": "item~unreadable", "status": "NoSuchState"})]
-    )
+    keys = {"PartitionKey": COLLECTION, "RowKey": "item~unreadable"}
+    app.status.transact([("create", {**keys, "status": "NoSuchState"})])
     raw = write_json({"item": item("unreadable", COLLECTION), "crashes": 1})
     try:
         record_poison(QueueName.ITEMS, raw, app.now(), app)
