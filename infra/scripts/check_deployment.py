@@ -43,7 +43,7 @@ def main() -> int:
         return 0
     say(
         f"The app was deployed, but: {fault} What these functions work on waits on its queues; nothing is lost. "
-        "See docs/runbook.md, then run `azd hooks run postdeploy --service ingestion`."
+        "See docs/runbook.md#app-silent, then run `azd hooks run postdeploy --service ingestion`."
     )
     return 1
 
