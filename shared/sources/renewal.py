@@ -20,7 +20,7 @@ from shared.basics.redact import redact
 from shared.clients import Clients
 from shared.items.resume import RESUME_BUDGET, resume_for_a_while
 from shared.records.source_store import source_key
-from shared.services.geocatalog import Refusal
+from shared.services.answers import Refusal
 from shared.services.operation_states import ACCESS_CODES
 from shared.sources.margin import renewal_margin
 from shared.sources.sas_checks import check_sas
