@@ -23,6 +23,7 @@ from shared.clients import Clients, build_clients
 from shared.records.status_rows import ITEM_PREFIX
 from shared.settings import read_settings
 from shared.upkeep.provision import QUEUES, create_storage
+from tests.recordings.recording_proxy import RecordingProxy
 from tests.running_stack import DECISIONS, small_collection, small_item, wait_for
 
 # Items of a test; docs/reliability.md shows a run of FAULT_ITEMS=300.
@@ -80,6 +81,18 @@ class FaultyStack:
         self.clients: Clients = build_clients(read_settings({**self.environment, "TIME_SCALE": "1"}))
         create_storage(self.clients.storage)
         self.behave(ingest_seconds=[0.05, 0.3])
+
+    def put_proxy_before_queues(self, **settings: str) -> RecordingProxy:
+        """Has the hosts started from now on reach the queues through a proxy that can spoil requests.
+
+        Args:
+            settings: settings of those hosts, over the others.
+        """
+        direct = self.azurite.queue_endpoint()
+        proxy = self._resources.enter_context(RecordingProxy(direct))
+        connection = self.azurite.connection_string().replace(direct, proxy.endpoint)
+        self.environment |= {"INGEST_STORAGE": connection, **settings}
+        return proxy
 
     def _start(self, name: str, module: str, arguments: list[str]) -> Part:
         environment = getattr(self, "environment", {})

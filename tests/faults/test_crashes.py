@@ -12,6 +12,7 @@ from tests.faults.faulty_stack import (
     check_all_ingested,
     jittered,
 )
+from tests.recordings.recording_proxy import Fault
 from tests.running_stack import small_item, wait_for
 
 
@@ -37,6 +38,26 @@ def test_storage_stopped_and_started_on_its_data(stack: FaultyStack) -> None:
     check_all_ingested(stack, items)
     # A host whose storage is gone stops; the platform starts it again.
     assert stack.hosts_restarted() > 0
+
+
+def test_storage_that_forbids_receives_and_loses_the_answers_to_renewals(stack: FaultyStack) -> None:
+    # Renewed after a second, which each call to GeoCatalog exceeds.
+    proxy = stack.put_proxy_before_queues(LOCAL_HOST_RECEIVE_VISIBILITY="2")
+    stack.behave(latency_ms=1300, ingest_seconds=[0.05, 0.3])
+    lost = Fault("update", drop=True, after=True, times=10)
+    forbidden = Fault("receive", status=403, code="AuthorizationFailure", times=0)
+    proxy.faults["items"] = [lost, forbidden]
+    items = stack.send_items(COLLECTION, 20)
+    stack.start_host()
+    # The messages whose renewal was lost run twice: the first time until the end, without being deleted.
+    wait_for(lambda: lost.times == 0, "renewals whose answers are lost")
+    forbidden.times = 1
+    wait_for(lambda: stack.hosts_restarted() > 0, "the host to stop and to be started again")
+    stack.behave(latency_ms=0, ingest_seconds=[0.05, 0.3])
+    check_all_ingested(stack, items)
+    refused = [call for call in proxy.calls["items"] if call.operation == "delete" and call.status in {400, 404}]
+    assert refused
+    assert stack.figures["doubled"] == 0
 
 
 def test_duplicates_and_reordering(stack: FaultyStack) -> None:
