@@ -110,12 +110,8 @@ class QueueReplay:
             self._send()
         if scenario.get("poison_exists"):
             self._poison.create_queue()
-        self._proxy.faults[self._main.queue_name] = [
-            Fault(**fault) for fault in scenario.get("faults", []) if fault["on"] != "put"
-        ]
-        self._proxy.faults[self._poison.queue_name] = [
-            Fault(**fault) for fault in scenario.get("faults", []) if fault["on"] == "put"
-        ]
+        if not scenario.get("after_idle"):
+            self._spoil()
         self._started = time.monotonic()
         listeners = [self._listener(self._main, self._poison) for _ in range(scenario.get("listeners", 1))]
         if scenario.get("poison_listener"):
@@ -140,12 +136,16 @@ class QueueReplay:
             self._main.create_queue()
             self._send()
         if pause := scenario.get("deleted_for"):
-            self._until(lambda: len(calls[self._main.queue_name]) > 2)
+            self._until(self._is_idle)
             self._main.delete_queue()
             time.sleep(pause * scale)
             self._until(lambda: self._was_missed("receive") and self._was_missed("properties"))
             self._main.create_queue()
             self._send()
+        if scenario.get("after_idle"):
+            self._until(self._is_idle)
+            self._spoil()
+            self._send_now()
         if scenario.get("stop_while_receiving"):
             self._until(lambda: self._proxy.faults[self._main.queue_name][0].times == 0)
             listeners[0].stop_receiving()
@@ -156,12 +156,24 @@ class QueueReplay:
             self._send_now()
             listeners[0].wake()
 
+    def _spoil(self) -> None:
+        self._proxy.faults[self._main.queue_name] = [
+            Fault(**fault) for fault in self._scenario.get("faults", []) if fault["on"] != "put"
+        ]
+        self._proxy.faults[self._poison.queue_name] = [
+            Fault(**fault) for fault in self._scenario.get("faults", []) if fault["on"] == "put"
+        ]
+
     def _was_missed(self, operation: str) -> bool:
         calls = self._proxy.calls[self._main.queue_name]
         return any((call.operation, call.status) == (operation, 404) for call in calls)
 
+    def _is_idle(self) -> bool:
+        # Asked for existence once and received nine times, the listener pauses as long as it ever does.
+        return len(self._proxy.calls[self._main.queue_name]) > 9
+
     def _send(self) -> None:
-        if not self._scenario.get("poison_listener") and not (
+        if not (self._scenario.get("poison_listener") or self._scenario.get("after_idle")) and not (
             self._scenario.get("deleted_for") and not self._proxy.calls[self._main.queue_name]
         ):
             self._send_now()
