@@ -32,6 +32,11 @@ def message_schemas() -> dict[str, str]:
 def _schema(queue: QueueName) -> dict[str, Any]:
     model, mode = _MODELS[queue]
     schema = model.model_json_schema(by_alias=True, mode=mode)
+    if mode == "validation":
+        schema["properties"] = {
+            name: field if name in schema.get("required", ()) else _or_null(field)
+            for name, field in schema["properties"].items()
+        }
     if queue is QueueName.ITEMS:
         schema = _with_bare_items(schema)
     if queue is QueueName.BLOB_EVENTS:
@@ -39,6 +44,15 @@ def _schema(queue: QueueName) -> dict[str, Any]:
     if queue is QueueName.COLLECTIONS:
         schema = _with_shapes(schema)
     return {"$schema": GenerateJsonSchema.schema_dialect, **schema}
+
+
+def _or_null(field: dict[str, Any]) -> dict[str, Any]:
+    """Say that a field may be null, which is the same as leaving it out."""
+    if "anyOf" in field:
+        return field
+    outside = {name: value for name, value in field.items() if name in {"default", "description", "title"}}
+    inside = {name: value for name, value in field.items() if name not in outside}
+    return {"anyOf": [inside, {"type": "null"}], **outside}
 
 
 def _with_bare_items(schema: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from cli.collections.files import ConfigurationFile, read_configurations
 from cli.collections.plan import Change, Plan, make_plan
 from cli.collections.validate import validate
 from cli.connection import connect
+from cli.output.changes import tell_changes
 from cli.output.faults import CommandError, ExitCode, usage_error
 from cli.output.printing import console, note, say, write_json
 from shared.basics.errors import IngestionError
@@ -35,8 +36,10 @@ def run_validate(paths: list[Path], *, as_json: bool) -> None:
             say(f"{fault.file}: {fault.place + ': ' if fault.place else ''}{fault.fault}")
         for file in found.passed_over:
             note(f"{file}: passed over; it is neither a collection configuration nor a STAC Item.")
+        tell_changes(found.changes)
         if not found.faults:
-            say(f"Valid: {found.configurations:,} collection configurations, {found.items:,} items.")
+            changed = f"; {found.converted:,} of them are converted when they are sent" if found.converted else ""
+            say(f"Valid: {found.configurations:,} collection configurations, {found.items:,} items{changed}.")
     if found.faults:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -96,6 +99,8 @@ def _show_plans(plans: list[Plan], *, as_json: bool) -> None:
             _show_change(change)
         for refusal in plan.refused:
             say(f"  refused: {refusal}")
+        for sentence in plan.conversions:
+            say(f"  converted: {sentence}")
 
 
 def _show_change(change: Change) -> None:

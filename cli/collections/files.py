@@ -8,7 +8,11 @@ from typing import Any
 
 from cli.output.faults import CommandError, usage_error
 from shared.basics.json_codec import read_json
-from shared.messages.models import BOM, DEFINITION_SOURCES
+from shared.messages.decoding import BOM
+from shared.messages.models import (
+    DEFINITION_SOURCES,
+)
+from shared.stac.collections import is_collection
 
 _YAML = frozenset({".yaml", ".yml"})
 ENDINGS = frozenset({".json"}) | _YAML
@@ -93,9 +97,7 @@ def read_configuration(file: Path, *, is_named: bool) -> ConfigurationFile | Non
         if not is_named:
             return None
         raise FileFault(file, "", "It holds no object; a configuration is a message of queue collections.")
-    is_configuration = value.get("type") == "Collection" or (
-        "type" not in value and not value.keys().isdisjoint(DEFINITION_SOURCES)
-    )
+    is_configuration = is_collection(value) or ("type" not in value and not value.keys().isdisjoint(DEFINITION_SOURCES))
     return configuration_of(file, value) if is_configuration or is_named else None
 
 
@@ -176,7 +178,7 @@ def configuration_of(path: Path, fields: dict[str, Any]) -> ConfigurationFile:
         FileFault: a file it names cannot be read.
     """
     beside: list[Path] = []
-    if fields.get("type") == "Collection":
+    if is_collection(fields) or "type" in fields:  # a message has no type: it is a STAC document of another kind
         message: dict[str, Any] = {"definition": fields}
         companion = path.parent / _PLANETARY_COMPUTER_FILE
         extra = load_object(companion) if companion != path and companion.is_file() else None

@@ -19,6 +19,7 @@ from shared.configuration.shapes import Part
 from shared.configuration.wanted import WantedCollection, wanted_collection, with_planetary_computer
 from shared.files.images import MAX_THUMBNAIL_BYTES, Image, decode_image, image_of
 from shared.messages.models import CollectionMessage, Thumbnail
+from shared.stac.bases import based_at
 
 _MAX_DEFINITION_BYTES = 4 * 1024 * 1024
 
@@ -48,6 +49,7 @@ class Plan:
         exists: whether GeoCatalog has the collection.
         changes: what would be written.
         refused: what the file wants and would be refused: place and why.
+        conversions: what is changed in the definition so that GeoCatalog takes it.
     """
 
     collection: str
@@ -55,6 +57,7 @@ class Plan:
     exists: bool
     changes: tuple[Change, ...]
     refused: tuple[str, ...] = ()
+    conversions: tuple[str, ...] = ()
 
     @property
     def is_as_wanted(self) -> bool:
@@ -82,7 +85,7 @@ def make_plan(file: str, fields: dict[str, Any], app: Clients) -> Plan:
     changes = tuple(Change(step.part.value, step.what, _difference_of(step)) for step in steps)
     if live is None and wanted.definition is None:
         changes = ()  # without its definition the collection is not created, and nothing else can be
-    return Plan(collection, file, live is not None, changes, tuple(map(str, wanted.refused)))
+    return Plan(collection, file, live is not None, changes, tuple(map(str, wanted.refused)), wanted.conversions)
 
 
 def _wanted(collection: str, message: CollectionMessage, app: Clients) -> WantedCollection:
@@ -98,6 +101,7 @@ def _wanted(collection: str, message: CollectionMessage, app: Clients) -> Wanted
             definition = None
         if not isinstance(definition, dict):
             raise CommandError(f"What {message.href} leads to is not a STAC Collection in JSON.")
+        definition = based_at(definition, document_url=str(message.href))
     return wanted_collection(collection, message, definition)
 
 

@@ -1,11 +1,10 @@
 """`geocatalog validate`: checks files offline, and names file, place and mend of each fault."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cli.collections.collection_schema import collection_validator
 from cli.collections.files import (
     ENDINGS,
     ConfigurationFile,
@@ -16,11 +15,12 @@ from cli.collections.files import (
     read_configuration,
 )
 from cli.collections.sending import checked_message
+from cli.output.changes import Change
 from cli.output.faults import CommandError
 from cli.send.documents import Kind, Unreadable
 from cli.send.inputs import Input, read_input
 from cli.send.parquet import ENDINGS as PARQUET
-from shared.basics.errors import IngestionError
+from shared.basics.errors import BadContent, IngestionError
 from shared.basics.nearest import unknown_key
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import wanted_collection
@@ -33,6 +33,10 @@ from shared.stac.items import prepare_item
 # What holds STAC Items by its ending; a .json file may hold either.
 _ITEM_ENDINGS = frozenset({".geojson", ".ndjson", ".jsonl", ".geojsonl", ".geojsonseq"}) | PARQUET
 _OF_ITEMS = frozenset({"Feature", "FeatureCollection"})
+
+
+# As many as a person looks through; the count is of all.
+MAX_CHANGES = 1_000
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Findings:
         configurations: how many collection configurations there were.
         items: how many STAC Items there were.
         faults: every fault, in the order of the files.
+        changes: what is changed in documents, of at most 1,000.
+        converted: of how many documents something is changed.
         passed_over: files of folders that are neither.
     """
 
@@ -66,7 +72,15 @@ class Findings:
     configurations: int = 0
     items: int = 0
     faults: list[FoundFault] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    converted: int = 0
     passed_over: list[str] = field(default_factory=list)
+
+    def note(self, change: Change) -> None:
+        """Keep what is changed in a document, if anything is."""
+        self.converted += bool(change.conversions)
+        if (change.conversions or change.warnings) and len(self.changes) < MAX_CHANGES:
+            self.changes.append(change)
 
 
 def validate(paths: list[Path]) -> Findings:
@@ -100,7 +114,7 @@ def _check_file(file: Path, findings: Findings, first: dict[str, Path], *, is_na
     found = read_configuration(file, is_named=is_named)
     if found is not None:
         findings.configurations += 1
-        faults = [*_configuration_faults(found.message), *_same_collection(found, first)]
+        faults = [*_configuration_faults(found, findings), *_same_collection(found, first)]
         findings.faults += [FoundFault(str(file), place, fault) for place, fault in faults]
     elif not is_companion(file, value):
         findings.passed_over.append(str(file))
@@ -119,27 +133,33 @@ def _check_items(file: Path, findings: Findings) -> None:
         if read.kind is not Kind.ITEM:
             findings.faults.append(FoundFault(str(file), place, 'It is not a STAC Item: its type is not "Feature".'))
             continue
-        findings.faults += [FoundFault(str(file), place, fault) for fault in _item_faults(read.body)]
+        try:
+            findings.note(_item_change(read.origin, read.body))
+        except IngestionError as error:
+            findings.faults.append(FoundFault(str(file), place, error.message))
 
 
-def _item_faults(item: dict[str, Any]) -> Iterator[str]:
+def _item_change(origin: str, item: dict[str, Any]) -> Change:
+    """Check an item; return what is changed in it.
+
+    Raises:
+        IngestionError: it cannot be ingested.
+    """
+    item_id = check_item_id(item.get("id"))
+    # An item may get its collection from the message that sends it.
+    collection = check_collection_id(item.get("collection") or "any")
     try:
-        item_id = check_item_id(item.get("id"))
-        # An item may get its collection from the message that sends it.
-        collection = check_collection_id(item.get("collection") or "any")
-    except IngestionError as error:
-        yield error.message
-        return
-    try:
-        prepare_item(item, collection=collection, planetary_computer_url=DEFAULT_PLANETARY_COMPUTER_URL)
-    except IngestionError as error:
-        yield f"Item {item_id}: {error.message}"
+        prepared = prepare_item(item, collection=collection, planetary_computer_url=DEFAULT_PLANETARY_COMPUTER_URL)
+    except BadContent as error:
+        raise BadContent(f"Item {item_id}: {error.message}", code=error.code) from None
+    return Change(f"{origin} ({item_id})", prepared.conversions, prepared.warnings)
 
 
 # Collection configurations
 
 
-def _configuration_faults(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _configuration_faults(file: ConfigurationFile, findings: Findings) -> Iterator[tuple[str, str]]:
+    fields = file.message
     known = {info.alias or name for name, info in CollectionMessage.model_fields.items()}
     yield from ((name, unknown_key(name, known)) for name in fields if name not in known)
     try:
@@ -148,13 +168,10 @@ def _configuration_faults(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]
         yield "", error.message
         return
     wanted = wanted_collection(collection, message, message.definition or {})
+    findings.note(Change(str(file.path), wanted.conversions))
     for refusal in wanted.refused:
         if refusal.part is not Part.DEFINITION or message.definition is not None:
             yield refusal.place, refusal.why
-    if message.definition is not None and wanted.definition is not None:
-        for found in collection_validator().iter_errors({"links": [], **wanted.definition}):
-            place = ".".join(["definition", *(str(part) for part in found.instance_path)])
-            yield place, f"It is not valid STAC: {found.message[:300]}."
     if message.thumbnail is not None and message.thumbnail.data is not None:
         try:
             decode_image(message.thumbnail.data)

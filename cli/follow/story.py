@@ -48,6 +48,7 @@ def _story(row: Mapping[str, Any], app: Clients, *, asks_geocatalog: bool) -> di
     return {
         **fields,
         "history": json.loads(row.get("history") or "[]"),
+        "conversions": json.loads(row.get("conversions") or "[]"),
         "of_deleted_collection": not is_current(row, born),
         "meaning": explanation.meaning if explanation else None,
         "remedy": explanation.remedy if explanation else None,
@@ -76,6 +77,8 @@ def _tell(story: dict[str, Any]) -> None:
     shown = ("in_catalog", "attempt", "operation_id", "first_enqueued", "submitted_at", "finished_at", "next_attempt")
     rows = [[name.replace("_", " "), story[name]] for name in (*shown, "datetime", "bbox", "correlation_id")]
     print_table(["", ""], [row for row in rows if row[1] is not None])
+    for sentence in story["conversions"]:
+        say(f"Converted: {sentence}")
     if story["history"]:
         history = [[entry.get("at"), entry.get("status"), entry.get("error_code")] for entry in story["history"]]
         print_table(["When", "Status", "Error"], history)

@@ -14,7 +14,8 @@ from shared.basics.errors import BadMessage
 from shared.basics.parallel import run_all
 from shared.clients import Clients
 from shared.items.resume import send_again
-from shared.messages.models import WORK_QUEUES, decode_body, read_object
+from shared.messages.decoding import decode_body, read_object
+from shared.messages.models import WORK_QUEUES
 from shared.records.deadletters import body_of
 from shared.records.status_rows import ITEM_PREFIX, collection_born, is_current, item_row
 

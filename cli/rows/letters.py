@@ -8,7 +8,7 @@ from typing import Any
 from cli.follow.until import parse_moment
 from shared.basics.errors import BadMessage
 from shared.clients import Clients
-from shared.messages.models import decode_body, read_object
+from shared.messages.decoding import decode_body, read_object
 from shared.records.deadletters import body_of
 
 _WITHOUT_BODY = (

@@ -2,11 +2,12 @@
 
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cli.output.changes import tell_changes
 from cli.output.faults import ExitCode, usage_error
 from cli.output.printing import Bar, note, say, write_json
 from cli.send.documents import Unreadable
@@ -125,6 +126,7 @@ def _tell(report: Report, wish: Wish, *, as_json: bool) -> None:
         return
     for warning in report.warnings:
         note(f"Note: {warning}")
+    tell_changes(report.changes)
     _tell_reasons("Skipped", report.skipped, report.skipped_count)
     _tell_reasons("Refused", report.refused, report.refused_count)
     verb = "Would send" if wish.dry_run else "Sent"
@@ -170,6 +172,8 @@ def _as_json(report: Report, wish: Wish) -> dict[str, Any]:
             for what, entries in (("skipped", report.skipped), ("refused", report.refused))
             for entry in entries
         ],
+        "converted": report.converted_count,
+        "changes": [asdict(change) for change in report.changes],
         "warnings": report.warnings,
         "correlation_id": wish.correlation_id,
         "dry_run": wish.dry_run,

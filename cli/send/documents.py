@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.basics.json_codec import read_json
-from shared.messages.models import BOM
+from shared.messages.decoding import BOM, RECORD_SEPARATOR
+from shared.stac.collections import is_collection
 
 # One JSON document is held in memory whole, and parsed JSON takes several times its text; one object per line has no
 # limit. The app has the same limit for a file that it fetches.
@@ -18,6 +19,8 @@ _TOO_LARGE = (
     f"It is one JSON document of more than {MAX_DOCUMENT_BYTES:,} bytes; write one Item per line (NDJSON), of which "
     "there may be any number."
 )
+# By these links of an ItemCollection it is known for a page of a STAC API.
+_RELS_OF_PAGES = frozenset({"next", "prev", "root", "parent", "collection", "search"})
 _GZIP = b"\x1f\x8b"
 
 
@@ -42,6 +45,7 @@ class Document:
         folder: the folder of its file; None for what came from elsewhere.
         is_alone: whether it is all that its file or stream holds.
         is_paged: whether it came on a page of a STAC API that names a next one.
+        is_of_api: whether it came on a page of a STAC API, whose URL says nothing of where an item lies.
     """
 
     origin: str
@@ -51,6 +55,7 @@ class Document:
     folder: Path | None = None
     is_alone: bool = False
     is_paged: bool = False
+    is_of_api: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def read_documents(lines: Iterable[bytes], origin: str) -> Iterator[Read]:
         lines: the lines, with their ends.
         origin: name of the file or stream, for people.
     """
-    numbered = enumerate(lines, 1)
+    numbered = enumerate(_records(lines), 1)
     filled = ((number, line) for number, line in numbered if line.strip())
     first = next(filled, None)
     if first is None:
@@ -95,6 +100,23 @@ def read_documents(lines: Iterable[bytes], origin: str) -> Iterator[Read]:
     yield from _of_value(value, origin, len(first[1]))
 
 
+def _records(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield lines; of a text sequence (RFC 8142) the records, which begin with a separator and may have line breaks."""
+    rest = iter(lines)
+    first = next(rest, b"")
+    if not first.removeprefix(BOM).lstrip().startswith(RECORD_SEPARATOR):
+        yield from itertools.chain([first], rest) if first else ()
+        return
+    record = b""
+    for line in itertools.chain([first.removeprefix(BOM)], rest):
+        *ended, begun = line.split(RECORD_SEPARATOR)
+        for piece in ended:
+            yield record + piece
+            record = b""
+        record += begun
+    yield record
+
+
 def _of_lines(lines: Iterable[tuple[int, bytes]], origin: str) -> Iterator[Read]:
     for number, line in lines:
         if not line.strip():
@@ -104,7 +126,7 @@ def _of_lines(lines: Iterable[tuple[int, bytes]], origin: str) -> Iterator[Read]
         if isinstance(value, dict):
             yield Document(where, kind_of(value), value, len(line))
         else:
-            yield Unreadable(where, "The line is not a JSON object.", len(line))
+            yield Unreadable(where, _why_no_object(line), len(line))
 
 
 def _of_document(number: int, first: bytes, rest: Iterator[tuple[int, bytes]], origin: str) -> Iterator[Read]:
@@ -138,9 +160,9 @@ def _of_document(number: int, first: bytes, rest: Iterator[tuple[int, bytes]], o
 
 
 def _of_value(value: object, origin: str, size: int) -> Iterator[Read]:
-    is_paged = False
+    is_paged = is_of_api = False
     if isinstance(value, dict) and value.get("type") == "FeatureCollection":
-        is_paged = "next" in _rels(value)
+        is_paged, is_of_api = "next" in _rels(value), not _RELS_OF_PAGES.isdisjoint(_rels(value))
         value = value.get("features")
     if isinstance(value, list):
         if not value:
@@ -148,7 +170,7 @@ def _of_value(value: object, origin: str, size: int) -> Iterator[Read]:
         for number, entry in enumerate(value, 1):
             where, share = f"{origin}#{number}", size // len(value)
             if isinstance(entry, dict):
-                yield Document(where, kind_of(entry), entry, share, is_paged=is_paged)
+                yield Document(where, kind_of(entry), entry, share, is_paged=is_paged, is_of_api=is_of_api)
             else:
                 yield Unreadable(where, "The entry is not a JSON object.", share)
         return
@@ -158,8 +180,18 @@ def _of_value(value: object, origin: str, size: int) -> Iterator[Read]:
     yield Unreadable(origin, "It is JSON, but not an object.", size)
 
 
+def _why_no_object(line: bytes) -> str:
+    try:
+        read_json(line.strip().removeprefix(BOM))
+    except ValueError as error:
+        return f"The line is not JSON: {error}."
+    return "The line is not a JSON object."
+
+
 def kind_of(body: dict[str, Any]) -> Kind:
-    """Return what a JSON object is, by its `type`."""
+    """Return what a JSON object is, by its `type`, or by its fields where it is a Collection of before STAC 1.0."""
+    if is_collection(body):
+        return Kind.COLLECTION
     kind = body.get("type")
     return Kind(kind) if isinstance(kind, str) and kind in set(Kind) else Kind.OTHER
 

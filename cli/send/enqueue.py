@@ -12,26 +12,27 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cli.collections.files import configuration_of, load_object
 from cli.collections.sending import checked_message, send_configuration
+from cli.output.changes import Change
 from cli.output.faults import CommandError, ExitCode, usage_error
-from cli.send.documents import Document, Kind, Read, Unreadable, has_item_links
+from cli.send.documents import Document, Kind, Read, Unreadable, has_item_links, kind_of
 from cli.send.inputs import Input, read_input
 from cli.send.known_collections import exists, is_known
 from cli.send.sender import ParallelSender
 from shared.basics.clock import utc_now
-from shared.basics.errors import IngestionError
-from shared.basics.json_codec import read_json, write_json
+from shared.basics.errors import BadContent, ErrorCode, IngestionError
+from shared.basics.json_codec import read_json, write_json, write_out
+from shared.configuration.shapes import Part
+from shared.configuration.wanted import wanted_collection
 from shared.messages.models import ItemMessage, dump_message, parse_message
 from shared.settings import DEFAULT_PLANETARY_COMPUTER_URL
 from shared.sources.signed_hrefs import explain_ended, signed_hrefs
+from shared.stac.bases import based_at
 from shared.stac.ids import check_collection_id, check_item_id
 from shared.stac.items import prepare_item
 
 if TYPE_CHECKING:  # a dry run does without the clients, which are slow to import
     from cli.send.stac_api import StacSearch
     from shared.clients import Clients
-
-# Links that only hold a static catalog together.
-_STRUCTURE = frozenset({"item", "child", "items", "self", "root", "parent", "collection"})
 
 _MISPLACED = (
     "It is a STAC {kind}, and on standard input or among items only items are taken; name its own .json file or URL."
@@ -85,6 +86,8 @@ class Report:
         skipped: documents left out on purpose, and why.
         refused: documents that cannot be ingested, and why.
         skipped_count: how many were left out.
+        changes: what is changed in documents, and what to know of them.
+        converted_count: in how many of them something is changed.
         refused_count: how many cannot be ingested.
         retargeted: items that go to the collection beside them, by the collection that they name and that one.
         ended_count: items with a signature of their own that has ended.
@@ -101,6 +104,8 @@ class Report:
     skipped: list[Unreadable] = field(default_factory=list)
     refused: list[Unreadable] = field(default_factory=list)
     skipped_count: int = 0
+    changes: list[Change] = field(default_factory=list)
+    converted_count: int = 0
     refused_count: int = 0
     retargeted: Counter[tuple[str, str]] = field(default_factory=Counter)
     ended_count: int = 0
@@ -109,6 +114,12 @@ class Report:
     is_short: bool = False
     interrupted: bool = False
     fault: Exception | None = None
+
+    def note(self, change: Change) -> None:
+        """Keep what is changed in a document, if anything is."""
+        self.converted_count += bool(change.conversions)
+        if (change.conversions or change.warnings) and len(self.changes) < MAX_REASONS:
+            self.changes.append(change)
 
     def skip(self, origin: str, reason: str) -> None:
         """Notes a document that is left out."""
@@ -200,7 +211,7 @@ class _Run:
         found: dict[str, dict[str, Any]] = {}
         for message in self._configurations(inputs):
             try:
-                collection, _ = checked_message(message)
+                collection = self._checked_definition(message)
             except (IngestionError, CommandError) as error:
                 self._report.refuse(str(message.get("definition", {}).get("id")), error.message)
                 continue
@@ -210,6 +221,20 @@ class _Run:
                 f"The input holds {len(found)} collections and --collection names one; enqueue them one by one."
             )
         return {self._wish.collection or collection: message for collection, message in found.items()}
+
+    def _checked_definition(self, fields: dict[str, Any]) -> str:
+        """Check the message of a collection; return its id.
+
+        Raises:
+            IngestionError: GeoCatalog would not take it.
+            CommandError: it does not say which collection it is for.
+        """
+        collection, message = checked_message(fields)
+        wanted = wanted_collection(collection, message, message.definition or {})
+        for refusal in wanted.refusals(Part.DEFINITION):
+            raise BadContent(str(refusal), code=ErrorCode.INVALID_STAC)
+        self._report.note(Change(f"collection {collection}", wanted.conversions))
+        return collection
 
     def _send_collections(self) -> None:
         for collection, message in self._definitions.items():
@@ -252,9 +277,9 @@ class _Run:
             fields = load_object(path)
             if fields is None:
                 continue
-            if fields.get("type") == Kind.COLLECTION:
+            if kind_of(fields) is Kind.COLLECTION:
                 self._collections_in.setdefault(path.parent, []).append(str(fields.get("id")))
-                yield self._for_queue(configuration_of(path, fields).message)
+                yield configuration_of(path, fields).message
             elif fields.get("type") == Kind.CATALOG and not source.in_folder:
                 yield from self._linked_collections(source.name)
 
@@ -263,22 +288,7 @@ class _Run:
             if isinstance(read, Unreadable):
                 self._report.refuse(read.origin, read.reason)
             else:
-                yield self._for_queue({"definition": read.body})
-
-    def _for_queue(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Leaves out of a definition what GeoCatalog does not take: assets, and the links between static files."""
-        definition = dict(message["definition"])
-        if definition.pop("assets", None):
-            self._report.warnings.append(
-                f"The assets of collection {definition.get('id')} are left out: GeoCatalog takes none with a "
-                "definition. `geocatalog apply` sets the thumbnail that a collection's file names."
-            )
-        links = definition.get("links")
-        if isinstance(links, list):
-            definition["links"] = [
-                link for link in links if not (isinstance(link, dict) and link.get("rel") in _STRUCTURE)
-            ]
-        return {**message, "definition": definition}
+                yield {"definition": read.body}
 
     def _linking_document(self, source: Input) -> dict[str, Any] | None:
         first = next(iter(read_input(source)), None)
@@ -308,10 +318,8 @@ class _Run:
                 continue
             elif read.kind is Kind.OTHER and source.in_folder:
                 self._report.skip(read.origin, "It is JSON, but not STAC.")
-            elif source.is_file:
-                yield replace(read, folder=Path(source.name).parent)
             else:
-                yield read
+                yield _placed(read, source)
 
     def _found(self, search: "StacSearch") -> Iterator[Read]:
         yield from search.read()
@@ -345,7 +353,7 @@ class _Run:
             elif read.kind is Kind.ITEM:
                 target = self._target(read)
                 try:
-                    collection = self._check(read.body, target)
+                    collection = self._check(read, target)
                 except IngestionError as error:
                     self._bad(f"{read.origin} ({str(read.body.get('id'))[:150]})", error.message)
                     continue
@@ -381,16 +389,18 @@ class _Run:
             self._report.ended_count += 1
             self._report.first_ended = self._report.first_ended or f"{read.origin}: {explain_ended(ended)}"
 
-    def _check(self, item: dict[str, Any], target: object) -> str:
+    def _check(self, read: Document, target: object) -> str:
         collection = check_collection_id(target)
-        check_item_id(item.get("id"))
-        prepare_item(
-            item,
+        item_id = check_item_id(read.body.get("id"))
+        prepared = prepare_item(
+            read.body,
             collection=collection,
             drop_assets=self._wish.drop_assets,
             version_by=self._wish.version_by,
             planetary_computer_url=self._pc_url,
         )
+        self._report.note(Change(f"{read.origin} ({item_id})", prepared.conversions, prepared.warnings))
+        write_out(read.body)  # the page of an API may hold numbers that no message can carry
         return collection
 
     def _bad(self, origin: str, reason: str) -> None:
@@ -431,8 +441,16 @@ class _Run:
             self._tell.sent(self._done)
 
 
+def _placed(read: Document, source: Input) -> Document:
+    """Return a document with where it lies: a file's folder, or the URL that its relative hrefs are relative to."""
+    if source.is_url:
+        own, of_file = (source.name, None) if read.is_alone else (None, None if read.is_of_api else source.name)
+        return replace(read, body=based_at(read.body, document_url=own, file_url=of_file))
+    return replace(read, folder=Path(source.name).parent) if source.is_file else read
+
+
 def _follow(href: str, *, collections: bool) -> Iterator[Read]:
-    from cli.send.catalogs import follow_catalog  # noqa: PLC0415 - pystac is slow to import, and few need it
+    from cli.send.catalogs import follow_catalog  # noqa: PLC0415 - it imports requests, which is slow, and few need it
 
     return follow_catalog(href, collections=collections)
 
@@ -467,6 +485,8 @@ def _unstaged(stage: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 _CHUNK = 1024 * 1024
+# What a collection or catalog has in its text: its type, or before STAC 1.0 its extent.
+_COLLECTION_MARKS = (b'"Collection"', b'"Catalog"', b'"extent"')
 
 
 def _mentions_collection(path: Path) -> bool:
@@ -477,9 +497,9 @@ def _mentions_collection(path: Path) -> bool:
             before = b""
             while chunk := file.read(_CHUNK):
                 piece = before + chunk
-                if b'"Collection"' in piece or b'"Catalog"' in piece:
+                if any(mark in piece for mark in _COLLECTION_MARKS):
                     return True
-                before = piece[-len(b'"Collection"') :]
+                before = piece[-max(map(len, _COLLECTION_MARKS)) :]
     except OSError:
         return False
     return False

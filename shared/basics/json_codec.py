@@ -2,30 +2,94 @@
 
 import json
 import math
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic_core import from_json
 
+# Numbers that JSON has not, and what STAC 1.1 writes for them in `nodata` (data-values.json).
+_WRITTEN = {math.inf: "inf", -math.inf: "-inf"}
+_NODATA = "nodata"
+
+
+class WrittenOut(str):
+    """The text that stands for a number in `nodata` which JSON cannot carry: nan, inf or -inf."""
+
+    __slots__ = ()
+
 
 def read_json(data: bytes | str) -> Any:  # noqa: ANN401 - JSON is any value
-    """Parses JSON text, refusing NaN, infinities, lone surrogates and nesting too deep to handle.
+    """Parse JSON text, refusing NaN, infinities, lone surrogates and nesting too deep to handle.
+
+    Only in fields named `nodata`, where many producers write them, NaN and infinities are read, as text.
 
     Raises:
-        ValueError: it is not JSON, and the message says where; or it holds a number that no float can hold.
+        ValueError: it is not JSON, and the message says where; or it holds a number that JSON cannot carry.
     """
-    value = from_json(data, allow_inf_nan=False)
-    if not _is_finite(value):
-        raise ValueError("a number is too large, such as 1e400")
+    try:
+        value = from_json(data, allow_inf_nan=True)
+    except ValueError as error:
+        raise ValueError(_in_plain_words(str(error))) from None
+    place = write_out(value)
+    if place is not None:
+        raise ValueError(
+            f"{place or 'it'} is a number that JSON cannot carry (NaN, or too large); give another, or none"
+        )
     return value
 
 
-def _is_finite(value: object) -> bool:
-    # The parser makes infinity of 1e400, which no JSON that the app sends could carry.
+# What the parser says, and the same in words for people who do not write parsers.
+_WORDS = {
+    "EOF while parsing": "it ends too early",
+    "recursion limit": "it is nested too deep",
+    "number out of range": "it holds a number that is too large",
+    "invalid unicode": "it holds bytes that are not UTF-8",
+    "hex escape": "it holds half of a character",
+    "surrogate": "it holds half of a character",
+    "control character": "it holds a control character, such as a line break, inside a text",
+    "trailing characters": "more text follows where it ends",
+    "trailing comma": "nothing follows a comma",
+    "key must be a string": "a name is not in double quotes",
+}
+_POSITION = re.compile(r"at line (\d+) column (\d+)$")
+
+
+def _in_plain_words(said: str) -> str:
+    words = next((words for sign, words in _WORDS.items() if sign in said), "a character is out of place")
+    found = _POSITION.search(said)
+    return f"{words} (line {found[1]}, column {found[2]})" if found else words
+
+
+def write_out(value: Any, place: str = "") -> str | None:  # noqa: ANN401
+    """Write out, as text, the numbers in fields named `nodata` that JSON has not.
+
+    Args:
+        value: parsed JSON; changed in place.
+        place: where it stands.
+
+    Returns:
+        The place of the first such number in another field, such as `properties/gsd`; None where there is none.
+    """
     if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
+        entries: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, list):
+        entries = enumerate(value)
+    else:
+        return place if _is_odd(value) else None  # the parser makes infinity of 1e400, too
+    is_nodata = place.rpartition("/")[2].endswith(_NODATA)
+    for name, inner in entries:
+        if _is_odd(inner) and (is_nodata or str(name).endswith(_NODATA)):
+            value[name] = WrittenOut(_WRITTEN.get(inner, "nan"))
+        elif isinstance(inner, dict | list | float):
+            found = write_out(inner, f"{place}/{name}".lstrip("/"))
+            if found is not None:
+                return found
+    return None
+
+
+def _is_odd(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def write_json(value: Any) -> bytes:  # noqa: ANN401

@@ -15,8 +15,9 @@ _BEARER = re.compile(r"\bBearer\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _ACCOUNT_KEY = re.compile(r"(?P<name>AccountKey|SharedAccessSignature)=[^;\s]+", re.IGNORECASE)
 
-# Enough for one sentence of the service with a source URL; a table column and a queue message stay small.
-MAX_TEXT = 1000
+# Enough for the faults of an item, or for what the service says with a source URL; a table column and a queue message
+# stay small.
+MAX_TEXT = 2000
 
 
 def redact(text: str) -> str:

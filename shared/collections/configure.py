@@ -23,6 +23,8 @@ from shared.services.planetary_computer import container_url
 from shared.sources.renewal import keep_alive, resume_for_sources
 from shared.sources.specs import Sas, SourceSpec
 from shared.sources.wanted import want_source
+from shared.stac.bases import based_at
+from shared.stac.collections import is_collection
 from shared.stac.ids import check_collection_id
 
 # A STAC Collection with summaries and item assets is tens of kilobytes; this is far above any real one.
@@ -76,12 +78,13 @@ def _whole_message(message: CollectionMessage, app: Clients) -> CollectionMessag
     if message.href is None:
         return message
     content = _fetched(message.href, app)
-    if content.get("type") != "Collection" and content.keys() & DEFINITION_SOURCES:
+    if not is_collection(content) and content.keys() & DEFINITION_SOURCES:
         message = with_payload(message, content)
         if message.href is None:
             return message
         content = _fetched(message.href, app)
-    return message.model_copy(update={"href": None, "definition": content})
+    definition = based_at(content, document_url=message.href)
+    return message.model_copy(update={"href": None, "definition": definition})
 
 
 def _wanted(message: CollectionMessage, app: Clients) -> WantedCollection:

@@ -16,9 +16,11 @@ from shared.basics.errors import BadContent, ErrorCode
 from shared.basics.json_codec import canonical_json, write_json
 from shared.configuration.checks import BUILT_IN_QUERYABLES
 from shared.configuration.shapes import SHAPES, Part, Schema
-from shared.configuration.wanted import MANAGED_FIELDS, MANAGED_LINKS, WantedCollection
+from shared.configuration.wanted import WantedCollection
 from shared.files.images import Image
 from shared.services.geocatalog import GeoCatalog
+from shared.stac.collections import MANAGED_FIELDS
+from shared.stac.conversions.links import NAVIGATION
 from shared.stac.cql import mended
 
 # A part as GeoCatalog has it: JSON, or the image.
@@ -91,7 +93,7 @@ def comparable(collection: Mapping[str, Any]) -> dict[str, Any]:
     kept = {
         name: value for name, value in collection.items() if name not in MANAGED_FIELDS | {"assets", "links"} and value
     }
-    kept["links"] = [link for link in collection.get("links") or [] if link.get("rel") not in MANAGED_LINKS]
+    kept["links"] = [link for link in collection.get("links") or [] if link.get("rel") not in NAVIGATION]
     return kept
 
 

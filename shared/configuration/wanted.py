@@ -4,20 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.basics.errors import BadContent, ErrorCode
+from shared.basics.errors import BadContent
 from shared.configuration.checks import Refusal, checked_entries, checked_object
 from shared.configuration.names import MAX_MOSAIC_NAME, MAX_RENDER_OPTION_NAME, with_ids
 from shared.configuration.shapes import Part
 from shared.files.images import Image
 from shared.messages.models import CollectionMessage, Thumbnail
-
-# What GeoCatalog keeps itself and adds to a collection that is read back; never echoed.
-MANAGED_LINKS = frozenset(
-    {"self", "parent", "root", "items", "queryables", "http://www.opengis.net/def/rel/ogc/1.0/queryables"}
-)
-MANAGED_FIELDS = frozenset({"msft:_created", "msft:_updated"})
-# What a collection of the open Planetary Computer has and GeoCatalog does not take (the tutorial removes them).
-_PLANETARY_COMPUTER_FIELDS = frozenset({"msft:storage_account", "msft:container"})
+from shared.stac.collections import prepare_collection
 
 _NAMED = {Part.RENDER_OPTIONS: (MAX_RENDER_OPTION_NAME, "option"), Part.MOSAICS: (MAX_MOSAIC_NAME, "mosaic")}
 # Where the Planetary Computer's mosaic info has them: in its config.json, and in the answer of its data API.
@@ -44,6 +37,7 @@ class WantedCollection:
         queryables: queryables in the service's shape.
         partition_type: partition type in the service's shape.
         prune: whether to delete what GeoCatalog has and this has not.
+        conversions: what was changed in the definition so that GeoCatalog takes it.
         refused: what the message wants besides, and why it is left out.
     """
 
@@ -58,6 +52,7 @@ class WantedCollection:
     queryables: list[dict[str, Any]] | None = None
     partition_type: dict[str, Any] | None = None
     prune: bool = False
+    conversions: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
 
     def refusals(self, part: Part) -> list[Refusal]:
@@ -105,52 +100,16 @@ def with_planetary_computer(
     return filled
 
 
-def clean_definition(collection: str, definition: Mapping[str, Any], *, title: str | None = None) -> dict[str, Any]:
-    """Returns a STAC Collection as GeoCatalog takes it: without assets, managed links and fields.
-
-    Raises:
-        BadContent: it is not a STAC Collection.
-    """
-    if definition.get("type") != "Collection":
-        raise BadContent(
-            'The definition is not a STAC Collection: its type is not "Collection".', code=ErrorCode.INVALID_STAC
-        )
-    missing = [name for name in ("stac_version", "description", "license", "extent") if not definition.get(name)]
-    if missing:
-        raise BadContent(f"The STAC Collection has no {' and no '.join(missing)}.", code=ErrorCode.INVALID_STAC)
-    dropped = MANAGED_FIELDS | _PLANETARY_COMPUTER_FIELDS | {"assets"}
-    cleaned = {name: value for name, value in definition.items() if name not in dropped}
-    links = definition.get("links") or []
-    if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
-        raise BadContent("The links of the STAC Collection are not a list of objects.", code=ErrorCode.INVALID_STAC)
-    cleaned["links"] = [link for link in links if link.get("rel") not in MANAGED_LINKS]
-    cleaned["id"] = collection
-    if title:
-        cleaned["title"] = title
-    return cleaned
-
-
 def _with_definition(
     wanted: WantedCollection, definition: Mapping[str, Any], message: CollectionMessage
 ) -> WantedCollection:
-    refused = tuple(Refusal(Part.DEFINITION, "definition.assets", why) for why in _own_assets(definition, message))
     try:
-        cleaned = clean_definition(wanted.collection, definition, title=message.title)
+        prepared = prepare_collection(
+            wanted.collection, definition, title=message.title, thumbnail_is_taken=message.thumbnail is not None
+        )
     except BadContent as error:
-        return replace(wanted, refused=(*refused, Refusal(Part.DEFINITION, "definition", error.message)))
-    return replace(wanted, definition=cleaned, refused=refused)
-
-
-def _own_assets(definition: Mapping[str, Any], message: CollectionMessage) -> list[str]:
-    """Says that GeoCatalog takes no assets with a collection; what a service added to its own is dropped silently."""
-    is_of_a_service = message.planetary_computer is not None or any(name.startswith("msft:") for name in definition)
-    assets = definition.get("assets")
-    keys = sorted(assets) if isinstance(assets, dict) else ["what is no object"] if assets else []
-    extra = [key[:80] for key in keys if key != Part.THUMBNAIL.value or message.thumbnail is None]
-    if is_of_a_service or not extra:
-        return []
-    said = f"GeoCatalog takes no assets with a collection, so {', '.join(extra)} is left out"
-    return [f"{said}; remove assets from the definition, and give a thumbnail under thumbnail."]
+        return replace(wanted, refused=(Refusal(Part.DEFINITION, "definition", error.message),))
+    return replace(wanted, definition=prepared.definition, conversions=prepared.conversions)
 
 
 def _with_entries(

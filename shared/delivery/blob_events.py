@@ -22,8 +22,9 @@ from shared.basics.parallel import run_all
 from shared.basics.redact import redact
 from shared.clients import Clients
 from shared.delivery.handling import handle_body
+from shared.messages.decoding import decode_body
 from shared.messages.envelope import Envelope
-from shared.messages.models import BlobEventMessage, QueueName, decode_body, parse_message
+from shared.messages.models import BlobEventMessage, QueueName, parse_message
 from shared.storage.payloads import INCOMING
 
 log = logging.getLogger(__name__)

@@ -26,8 +26,9 @@ from shared.basics.errors import (
 )
 from shared.basics.redact import redact
 from shared.delivery.delays import SHORTEST, pause_delay, retry_delay
+from shared.messages.decoding import read_object
 from shared.messages.envelope import Envelope
-from shared.messages.models import Outcome, QueueName, Result, read_object, wrapped
+from shared.messages.models import Outcome, QueueName, Result, wrapped
 from shared.records.deadletters import DeadLetters
 from shared.services.pacing import SharedPause
 from shared.storage.queues import Queues

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from shared.basics.errors import BadMessage, IngestionError
 from shared.delivery.delivery import Delivery
+from shared.messages.decoding import decode_body
 from shared.messages.envelope import Envelope, read_envelope
-from shared.messages.models import QueueName, decode_body
+from shared.messages.models import QueueName
 
 
 def handle(

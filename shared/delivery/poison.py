@@ -16,8 +16,9 @@ from shared.basics.errors import BadContent, BadMessage, ErrorCode, IngestionErr
 from shared.clients import Clients
 from shared.delivery.blob_events import split_events
 from shared.delivery.delivery import Retry
+from shared.messages.decoding import decode_body, read_object
 from shared.messages.envelope import Envelope, read_envelope
-from shared.messages.models import Outcome, QueueName, decode_body, read_object
+from shared.messages.models import Outcome, QueueName
 from shared.records.status_rows import ItemRow, ItemStatus
 from shared.stac.ids import check_collection_id, check_item_id
 from shared.storage.group_commit import Conflict

@@ -11,12 +11,16 @@ from shared.basics.json_codec import read_json, write_json
 from shared.basics.redact import redact
 from shared.files.hrefs import HrefReader
 from shared.files.large_documents import DocumentRoom
-from shared.messages.models import BOM
+from shared.messages.decoding import BOM, RECORD_SEPARATOR
 from shared.stac.bases import based_at
 
 # An ItemCollection is one JSON document and must be held in memory whole, where it takes up to seven times its text:
 # see large_documents. Newline-delimited files have no limit.
 MAX_COLLECTION_BYTES = 64 * 1024 * 1024
+# What may stand around the JSON text of an entry.
+_AROUND = b" \t\r\n" + RECORD_SEPARATOR
+# A line of only that is never longer, so that large ones need not be copied to see it.
+_MAX_BLANK = 16
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def open_item_file(href: str, hrefs: HrefReader) -> Iterator[ItemFile]:
 
 @contextmanager
 def open_lines(href: str, hrefs: HrefReader, *, start: int = 0, number: int = 0) -> Iterator[Iterator[FileEntry]]:
-    """Opens a file of one entry a line, whatever the first may be, behind those that were read already.
+    """Opens a file of one entry a line or record, whatever the first may be, behind those that were read already.
 
     Args:
         href: see open_item_file.
@@ -124,8 +128,8 @@ def open_lines(href: str, hrefs: HrefReader, *, start: int = 0, number: int = 0)
         Unavailable: see open_item_file.
     """
     with DocumentRoom() as room, hrefs.open(href, start=max(start - 1, 0)) as chunks:
-        rest = _behind_line_end(chunks, number) if start else chunks
-        yield _ndjson(_lines(rest, room, start), _base_of(href, hrefs), number)
+        end, rest = _behind_line_end(chunks, number) if start else (b"", chunks)
+        yield _ndjson(_lines(rest, room, start, end), _base_of(href, hrefs), number)
 
 
 def _base_of(href: str, hrefs: HrefReader) -> str | None:
@@ -133,15 +137,16 @@ def _base_of(href: str, hrefs: HrefReader) -> str | None:
     return None if hrefs.is_payload(href) else href
 
 
-def _behind_line_end(chunks: Iterator[bytes], number: int) -> Iterator[bytes]:
+def _behind_line_end(chunks: Iterator[bytes], number: int) -> tuple[bytes, Iterator[bytes]]:
+    """Return the byte that ended the entry before, and what follows it."""
     first = next(chunks, b"")
-    if first[:1] != b"\n" and len(first) != 1:  # the last line may go without its end
+    if first[:1] not in {b"\n", RECORD_SEPARATOR} and len(first) != 1:  # the last line may go without its end
         raise BadMessage(
             f"The file at the href was changed while its items were sent: {number:,} of its entries had been, and "
             "of the new one none; send a message for it.",
             code=ErrorCode.HREF_NOT_FOUND,
         )
-    return itertools.chain([first[1:]], chunks)
+    return first[:1], itertools.chain([first[1:]], chunks)
 
 
 def _read(file: _Origin, lines: Iterator[tuple[bytes, int]], room: DocumentRoom) -> ItemFile | None:
@@ -159,8 +164,8 @@ def _document(
     file: _Origin, first: bytes, lines: Iterator[tuple[bytes, int]], parsed: dict[str, Any] | None, room: DocumentRoom
 ) -> ItemFile | None:
     """Reads a file that is one JSON document; None where it is none, but has lines that are Items."""
-    if first.lstrip()[:1] not in {b"{", b"["}:
-        what = "HTML" if first.lstrip()[:1] == b"<" else "not JSON"
+    if first.lstrip(_AROUND)[:1] not in {b"{", b"["}:
+        what = "HTML" if first.lstrip(_AROUND)[:1] == b"<" else "not JSON"
         raise BadMessage(
             f"{file} is {what}; it must be a STAC Item, an ItemCollection or newline-delimited Items.",
             code=ErrorCode.HREF_NOT_STAC,
@@ -168,7 +173,8 @@ def _document(
     if parsed is None:
         content = _joined(file, first, lines, room)
         parsed = _parsed_object(content)
-        if parsed is None and _parsed(content) is None and any(map(_is_item, map(_parsed, content.splitlines()))):
+        entries = content.split(_separator_of(content)) if parsed is None and _parsed(content) is None else []
+        if any(_is_item(_parsed(entry)) for entry in entries):
             return None
     if parsed is None:
         raise BadMessage(
@@ -209,9 +215,9 @@ def _single(file: _Origin, parsed: dict[str, Any]) -> ItemFile:
 def _ndjson(lines: Iterator[tuple[bytes, int]], base: str | None, before: int = 0) -> Iterator[FileEntry]:
     for number, (line, end) in enumerate(lines, before + 1):
         try:
-            entry = _entry_of(read_json(line), number, base, text=line, end=end)
-        except ValueError:
-            entry = FileEntry(line, None, f"Line {number} is not JSON.", end)
+            entry = _entry_of(read_json(_json_text(line)), number, base, text=line, end=end)
+        except ValueError as error:
+            entry = FileEntry(line, None, f"Line {number} is not JSON: {error}.", end)
         yield entry
 
 
@@ -225,9 +231,15 @@ def _is_item(value: object) -> bool:
     return isinstance(value, dict) and value.get("type") == "Feature"
 
 
+def _json_text(record: bytes) -> bytes:
+    """Return an entry without record separators; without a copy where there are none."""
+    has_separator = RECORD_SEPARATOR in (record[:1], record[-1:])
+    return record.strip(_AROUND) if has_separator else record
+
+
 def _parsed(text: bytes) -> object:
     try:
-        value: object = read_json(text)
+        value: object = read_json(_json_text(text))
     except ValueError:
         return None
     return value
@@ -238,13 +250,19 @@ def _parsed_object(text: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _lines(chunks: Iterator[bytes], room: DocumentRoom, position: int = 0) -> Iterator[tuple[bytes, int]]:
-    """Yields the lines that hold something, each with the byte it ends at; one longer than any document in pieces."""
+def _lines(
+    chunks: Iterator[bytes], room: DocumentRoom, position: int = 0, separator: bytes = b""
+) -> Iterator[tuple[bytes, int]]:
+    """Yields the lines that hold something, each with the byte it ends at; one longer than any document in pieces.
+
+    Of a text sequence (RFC 8142) the records are yielded, which begin with a separator and may have line breaks.
+    """
     rest = bytearray()
     for chunk in chunks:
-        *whole, last = chunk.split(b"\n")
+        separator = separator or _separator_of(chunk)
+        *whole, last = chunk.split(separator)
         for line in whole:
-            rest += line + b"\n"
+            rest += line + separator
             position += len(line) + 1
             room.grow_to(len(rest))
             if full := _emptied(rest):
@@ -258,9 +276,14 @@ def _lines(chunks: Iterator[bytes], room: DocumentRoom, position: int = 0) -> It
         yield full, position
 
 
+def _separator_of(beginning: bytes) -> bytes:
+    return RECORD_SEPARATOR if beginning.removeprefix(BOM).lstrip().startswith(RECORD_SEPARATOR) else b"\n"
+
+
 def _emptied(line: bytearray) -> bytes:
     """Returns what a buffer held, of which nothing is kept; nothing where it held white space only."""
-    held = b"" if line.isspace() else bytes(line)
+    is_blank = line.isspace() or (len(line) <= _MAX_BLANK and not line.removeprefix(BOM).strip(_AROUND))
+    held = b"" if is_blank else bytes(line)
     line.clear()
     return held
 

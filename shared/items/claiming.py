@@ -101,7 +101,10 @@ def claimed_row(row: ItemRow | None, work: Work, owner: str, now: datetime, life
         "queue": envelope.queue.value,
         "first_enqueued": envelope.first_enqueued,
         "version": work.version,
+        "version_is_naive": work.version_is_naive or None,
         "content_hash": work.content_hash,
+        "hash_version": work.hash_version,
+        "conversions": (*work.prepared.conversions, *work.prepared.warnings) if work.prepared else (),
         "attempt": envelope.attempt,
         "retry_since": envelope.retry_since,
         "if_exists": work.if_exists.value,
@@ -160,7 +163,9 @@ def _end_or_wait(decision: Decision, row: ItemRow, work: Work, services: ItemSer
         case Decision.UNCHANGED:
             if work.envelope.first_enqueued > row.first_enqueued:
                 # Known to be current at this later moment: what was enqueued in between is older.
-                services.status.update(row, replace(row, first_enqueued=work.envelope.first_enqueued))
+                moved = replace(row, first_enqueued=work.envelope.first_enqueued)
+                rehashed = replace(moved, content_hash=work.content_hash, hash_version=work.hash_version)
+                services.status.update(row, rehashed)
             announce(work, Outcome.UNCHANGED, services, operation_id=row.operation_id)
         case Decision.SUPERSEDED:
             announce(work, Outcome.SUPERSEDED, services)

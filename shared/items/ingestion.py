@@ -91,6 +91,7 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, envelope: Envelope, 
     except BadContent as error:
         fault = error
     kept = _kept(envelope, message, item, app) if prepared else envelope
+    version = prepared.version if prepared else item_version(item, message.version_by)
     work = Work(
         collection=collection,
         item_id=item_id,
@@ -98,7 +99,8 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, envelope: Envelope, 
         prepared=prepared,
         fault=fault,
         content_hash=prepared.content_hash if prepared else hashlib.sha256(envelope.body).hexdigest(),
-        version=prepared.version if prepared else item_version(item, message.version_by),
+        version=version.moment if version else None,
+        version_is_naive=version is not None and version.is_naive,
         if_exists=message.if_exists,
         force=message.force,
     )

@@ -11,6 +11,7 @@ from shared.basics.errors import BadContent
 from shared.messages.envelope import Envelope
 from shared.messages.models import IfExists
 from shared.records.status_rows import ItemRow, ItemStatus
+from shared.stac.hashing import HASH_VERSION
 from shared.stac.items import PreparedItem
 
 
@@ -25,7 +26,9 @@ class Work:
         prepared: the item as it is sent; None for a deletion or for bad content.
         fault: why the content can never be ingested, if so.
         content_hash: hash of the content; for bad content, of the message.
+        hash_version: by which rules it was made.
         version: what orders versions before `first_enqueued` does, where the item says so.
+        version_is_naive: whether that was written without an offset.
         if_exists: what to do when GeoCatalog holds the item.
         force: ingest even if the same content is there.
     """
@@ -36,7 +39,9 @@ class Work:
     prepared: PreparedItem | None = None
     fault: BadContent | None = None
     content_hash: str = ""
+    hash_version: int | None = HASH_VERSION
     version: datetime | None = None
+    version_is_naive: bool = False
     if_exists: IfExists = IfExists.REPLACE
     force: bool = False
 
@@ -49,6 +54,10 @@ class Work:
     def subject(self) -> str:
         """The item, for the log."""
         return f"Item {self.collection}/{self.item_id}"
+
+    def earlier_hash(self) -> str | None:
+        """Return the hash of the content by the rules before hashes had a version."""
+        return self.prepared.earlier_hash() if self.prepared else self.content_hash
 
 
 class Decision(StrEnum):
@@ -101,15 +110,20 @@ def is_same_content(row: ItemRow, work: Work) -> bool:
     """Tells whether a row's last work and a message's are the same content, or both the deletion."""
     if work.is_deletion or row.is_deletion:
         return work.is_deletion and row.is_deletion and work.envelope.first_enqueued == row.first_enqueued
-    return work.content_hash == row.content_hash
+    if work.hash_version == row.hash_version:
+        return work.content_hash == row.content_hash
+    # The row is older than the rules of the hash; what is the same by the earlier ones is not sent again.
+    return bool(row.content_hash) and row.content_hash == work.earlier_hash()
 
 
 def is_older(work: Work, row: ItemRow) -> bool:
     """Tells whether a message's content is older than that of the row.
 
-    Versions decide where both carry one and they differ, otherwise the moment the content was first enqueued.
+    Versions decide where both carry one, they can be compared and they differ; otherwise the moment the content was
+    first enqueued. A version without an offset compares only with another one.
     """
-    if work.version and row.version and work.version != row.version:
+    is_comparable = work.version_is_naive == bool(row.version_is_naive)
+    if work.version and row.version and is_comparable and work.version != row.version:
         return work.version < row.version
     return work.envelope.first_enqueued < row.first_enqueued
 

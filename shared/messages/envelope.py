@@ -9,14 +9,8 @@ from pydantic import ValidationError
 
 from shared import telemetry
 from shared.basics.clock import format_timestamp
-from shared.messages.models import (
-    Message,
-    QueueName,
-    correlation_id_of,
-    next_attempt,
-    read_object,
-    wrapped,
-)
+from shared.messages.decoding import read_object
+from shared.messages.models import Message, QueueName, correlation_id_of, next_attempt, wrapped
 
 # How far ahead of its queue a message's first_enqueued is believed: clocks differ, and the items of one file are
 # numbered by microseconds. One from further ahead would supersede all that follows.

@@ -3,8 +3,6 @@
 Producers may send base64 or plain text. A bare STAC Item or ItemCollection is a message of queue `items` too.
 """
 
-import base64
-import binascii
 import hashlib
 from datetime import datetime
 from enum import StrEnum
@@ -24,9 +22,9 @@ from pydantic import (
 
 from shared.basics.clock import EARLIEST_MOMENT, LATEST_MOMENT
 from shared.basics.errors import BadMessage
-from shared.basics.json_codec import read_json, write_json
-from shared.basics.nearest import unknown_key
+from shared.basics.json_codec import write_json
 from shared.basics.redact import MAX_TEXT, redact
+from shared.messages.faults import faults_of
 
 
 class QueueName(StrEnum):
@@ -54,6 +52,11 @@ class IfExists(StrEnum):
     SKIP = "skip"
     FAIL = "fail"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "IfExists | None":
+        """Find a word in another case: a serializer of enums writes `Replace`."""
+        return next((member for member in cls if isinstance(value, str) and member.value == value.lower()), None)
+
 
 # The fields one of which says where a collection's definition comes from.
 DEFINITION_SOURCES = ("definition", "href", "planetary_computer")
@@ -75,7 +78,7 @@ def next_attempt(attempt: int) -> int:
 
 def _storable(moment: datetime) -> datetime:
     if not EARLIEST_MOMENT <= moment <= LATEST_MOMENT:
-        raise ValueError("must lie between the years 1601 and 9998")
+        raise ValueError("it must lie between the years 1601 and 9998")
     return moment
 
 
@@ -83,7 +86,7 @@ def _written_out(moment: object) -> object:
     # A bare number would be taken for seconds or milliseconds since 1970, as its size suggests.
     if isinstance(moment, datetime) or (isinstance(moment, str) and "T" in moment):
         return moment
-    raise ValueError("must be a timestamp such as 2026-04-16T10:00:00Z")
+    raise ValueError("it must be a timestamp such as 2026-04-16T10:00:00Z")
 
 
 # Redacted, since they go into rows, results and logs.
@@ -265,41 +268,6 @@ _QUEUES: dict[type[Message], QueueName] = {
     BlobEventMessage: QueueName.BLOB_EVENTS,
 }
 
-# UTF-8 with a byte order mark, as some editors and shells write it.
-BOM = b"\xef\xbb\xbf"
-
-
-def decode_body(raw: bytes) -> bytes:
-    """Returns the JSON text of a queue message that was sent as base64 or as plain text.
-
-    Raises:
-        BadMessage: it is neither.
-    """
-    text = raw.strip().removeprefix(BOM).lstrip()
-    if text[:1] in {b"{", b"["}:
-        return text
-    try:
-        # Without white space: many tools break base64 into lines.
-        decoded = base64.b64decode(b"".join(text.split()), validate=True)
-    except binascii.Error:
-        raise BadMessage("The message is neither JSON nor base64 of JSON; send a JSON object.") from None
-    return decoded.strip().removeprefix(BOM).lstrip()
-
-
-def read_object(body: bytes) -> dict[str, Any]:
-    """Parses a decoded body that must be a JSON object.
-
-    Raises:
-        BadMessage: it is not JSON in UTF-8, or not an object.
-    """
-    try:
-        value = read_json(body)
-    except ValueError as error:
-        raise BadMessage(f"The message is not JSON in UTF-8: {error}; send a JSON object.") from None
-    if not isinstance(value, dict):
-        raise BadMessage(f"The message is JSON but a {type(value).__name__}; send a JSON object.")
-    return value
-
 
 def wrapped(queue: str, fields: dict[str, Any]) -> dict[str, Any]:
     """Return a bare STAC Item or event as a field of a message, which has room for the app's own fields beside it.
@@ -329,11 +297,18 @@ def parse_message(kind: type[M], fields: dict[str, Any]) -> M:
         # Sent again by an instance of the app, perhaps of a newer version: unknown fields are not a fault.
         known = {info.alias or name for name, info in kind.model_fields.items()}
         fields = {name: value for name, value in fields.items() if name in known}
+    fields = _without_nulls(kind, fields)
     _check_size(kind, fields)
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        raise BadMessage("The message has wrong fields: " + "; ".join(_faults(kind, error)) + ".") from None
+        raise BadMessage("The message has wrong fields: " + "; ".join(faults_of(kind, error)) + ".") from None
+
+
+def _without_nulls(kind: type[Message], fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields without known ones that are null: many serializers write null for what is not given."""
+    known = {info.alias or name for name, info in kind.model_fields.items()}
+    return {name: value for name, value in fields.items() if value is not None or name not in known}
 
 
 def _check_size(kind: type[Message], fields: dict[str, Any]) -> None:
@@ -377,20 +352,6 @@ def with_payload(message: CollectionMessage, content: dict[str, Any]) -> Collect
     """
     stayed, _ = split_message(QueueName.COLLECTIONS, dump_message(message))
     return parse_message(CollectionMessage, {**content, **stayed})
-
-
-def _faults(kind: type[Message], error: ValidationError) -> list[str]:
-    # Values are left out: a body never reaches a log or an error.
-    faults = []
-    for fault in error.errors(include_input=False, include_url=False, include_context=False):
-        path = ".".join(str(part)[:80] for part in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            fields = kind.model_fields if len(fault["loc"]) == 1 else Thumbnail.model_fields
-            known = [info.alias or name for name, info in fields.items()]
-            message = unknown_key(str(fault["loc"][-1]), known).removesuffix(".")
-        faults.append(f"{path}: {message}" if path else message)
-    return faults[:10]
 
 
 def parse_item_message(fields: dict[str, Any]) -> ItemMessage:

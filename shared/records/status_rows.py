@@ -65,8 +65,11 @@ class ItemRow:
         queue: the queue its message belongs to: `items` or `deletions`.
         first_enqueued: when the first message of this content came; orders versions.
         version: what orders versions before `first_enqueued` does, where the item says so.
+        version_is_naive: whether that was written without an offset, so that it orders only against others like it.
         in_catalog: whether GeoCatalog holds some version of it; None where not known.
         content_hash: SHA-256 of the content that was last worked on; empty where GeoCatalog's content is not known.
+        hash_version: by which rules it was made; None in rows from before hashes had a version.
+        conversions: what was changed in the item so that GeoCatalog takes it, and what to know of it.
         attempt: how often its message was sent again.
         operation_failures: how many operations on this content failed in a way that may pass.
         error_code: the last fault's code.
@@ -97,8 +100,11 @@ class ItemRow:
     queue: str
     first_enqueued: dt.datetime
     version: dt.datetime | None = None
+    version_is_naive: bool | None = None
     in_catalog: bool | None = None
     content_hash: str = ""
+    hash_version: int | None = None
+    conversions: tuple[str, ...] = ()
     attempt: int = 0
     operation_failures: int = 0
     error_code: str | None = None
@@ -205,6 +211,7 @@ def is_current(columns: Mapping[str, Any], born: dt.datetime | None) -> bool:
 Row = TypeVar("Row", ItemRow, OperationRow)
 
 _KEYS = {"collection", "etag"}
+_LISTS = {"history", "conversions"}
 _ENUMS: dict[str, type[StrEnum]] = {"status": ItemStatus, "kind": OperationKind}
 
 
@@ -213,7 +220,7 @@ def to_entity(row: ItemRow | OperationRow) -> dict[str, Any]:
     key = ITEM_PREFIX + row.item_id if isinstance(row, ItemRow) else OPERATION_PREFIX + row.operation_id
     entity: dict[str, Any] = {"PartitionKey": row.collection, "RowKey": key}
     for name, value in vars(row).items():
-        if name in _KEYS or value is None or value in ("", b""):
+        if name in _KEYS or value is None or value in ("", b"", ()):
             continue
         if isinstance(value, tuple):
             entity[name] = json.dumps(value)
@@ -240,7 +247,7 @@ def _from_entity(kind: type[Row], entity: Mapping[str, Any]) -> Row:
             continue
         if column.name in _ENUMS:
             value = _ENUMS[column.name](value)
-        elif column.name == "history":
+        elif column.name in _LISTS:
             value = tuple(json.loads(value))
         elif isinstance(value, dt.datetime):
             # The SDK's own subclass carries extras that make comparison and pickling odd; a plain one is enough.

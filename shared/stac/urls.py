@@ -8,9 +8,12 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 # Section 2.2 and 2.3: what may stand in a URL as it is; % begins an encoded byte.
 _ALLOWED = "-._~:/?#[]@!$&'()*+,;=%"
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 # GDAL's own file names, such as /vsicurl/https://… and /vsis3/bucket/key: they begin as a path and are none.
 _GDAL_PATH = "/vsi"
+# A URI template (RFC 6570), such as {z}/{x}/{y}.
+_TEMPLATE = re.compile(r"\{[^{}]+\}")
 
 # Queries that sign a URL: by whom, the parameter that holds the signature, and all that belong to it.
 # A SAS: learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas, and create-service-sas beside it.
@@ -80,6 +83,16 @@ def is_absolute(url: str) -> bool:
         return bool(urlsplit(url).scheme)
     except ValueError:
         return False
+
+
+def has_template(href: str) -> bool:
+    """Tell whether a URL is a template, which has something like `{z}` to be filled in."""
+    return _TEMPLATE.search(href) is not None
+
+
+def has_stray_percent(href: str) -> bool:
+    """Tell whether a URL has a `%` that begins no encoded byte, outside of a query that signs it."""
+    return _STRAY_PERCENT.search(_parts_to_encode(href)[0]) is not None
 
 
 def encoded(href: str) -> str:

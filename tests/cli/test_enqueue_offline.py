@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 
 from cli.send import documents, enqueue
+from cli.send.catalogs import follow_catalog
+from cli.send.inputs import Input, read_input
+from shared.stac.bases import based_at
 from tests.cli.command import clean_environment, run_forked
 from tests.running_stack import small_collection, small_item
 
@@ -41,6 +44,7 @@ SHAPES = [
     json.dumps({"type": "FeatureCollection", "features": [A, B]}),
     json.dumps({"type": "FeatureCollection", "features": [A, B]}, indent=2),
     json.dumps([A, B], indent=1),
+    "".join(f"\x1e{json.dumps(item, indent=1)}\n" for item in (A, B)),
 ]
 
 
@@ -181,7 +185,7 @@ def test_skip_invalid_and_strict() -> None:
     text = lines(A, bad, B)
     skipped = dry_run("-", "--skip-invalid", stdin=text)
     assert (skipped["sent"], skipped["skipped"], skipped["refused"]) == (2, 1, 0)
-    assert "absolute https URL" in skipped["reasons"][0]["reason"]
+    assert "the item does not say to what" in skipped["reasons"][0]["reason"]
     strict = dry_run("-", "--strict", stdin=text, code=1)
     assert (strict["sent"], strict["refused"]) == (0, 1)
 
@@ -227,7 +231,9 @@ def test_a_static_catalog_is_followed(tmp_path: Path) -> None:
     assert report["collections"] == ["c"]
     assert report["by_collection"] == {"c": 2}
     assert [entry["origin"].rpartition("/")[2] for entry in report["reasons"]] == ["gone.json"]
-    assert any("assets of collection c are left out" in warning for warning in report["warnings"])
+    (change,) = report["changes"]
+    assert change["origin"] == "collection c"
+    assert change["conversions"][0].startswith("assets/thumbnail: left out, since GeoCatalog takes no assets")
 
 
 def test_a_collection_or_catalog_among_items_or_on_standard_input_is_refused(
@@ -325,3 +331,68 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
 
     small, large = peak(1_000), peak(10_000)
     assert large - small < 8_000, "kilobytes; the larger file alone has over 20,000"
+
+
+def test_what_is_converted_is_told_and_the_message_says_what_hrefs_are_relative_to(
+    served: tuple[Path, str, list[str]],
+) -> None:
+    folder, url, _ = served
+    relative = small_item("c", "r")
+    relative["assets"]["data"]["href"] = "./data file.tif"
+    page = {"type": "FeatureCollection", "features": [relative], "links": [{"rel": "root", "href": url}]}
+    files = {
+        "item.json": relative,
+        "many.json": {"type": "FeatureCollection", "features": [relative]},
+        "page.json": page,
+    }
+    for name, document in files.items():
+        (folder / name).write_text(json.dumps(document))
+
+    for name in ("item.json", "many.json"):
+        (change,) = dry_run(f"{url}/{name}")["changes"]
+        assert change["conversions"] == ["assets/data/href: made absolute.", "assets/data/href: percent-encoded."]
+    assert "is relative" in dry_run(f"{url}/page.json", code=1)["reasons"][0]["reason"]
+
+
+def test_an_item_is_the_same_by_itself_and_by_its_catalog(served: tuple[Path, str, list[str]]) -> None:
+    folder, url, _ = served
+    odd = small_item("c", "odd") | {"stac_version": "1.0.0"}
+    odd["properties"]["proj:epsg"] = 32632
+    odd["assets"]["data"]["href"] = "./odd.tif"
+    catalog = {"type": "Catalog", "stac_version": "1.0.0", "id": "x", "links": [{"rel": "item", "href": "./odd.json"}]}
+    (folder / "odd.json").write_text(json.dumps(odd))
+    (folder / "odd-catalog.json").write_text(json.dumps(catalog))
+
+    (by_itself,) = read_input(Input(f"{url}/odd.json"))
+    (by_catalog,) = follow_catalog(f"{url}/odd-catalog.json", collections=False)
+
+    assert isinstance(by_itself, documents.Document)
+    assert isinstance(by_catalog, documents.Document)
+    assert by_catalog.body == based_at(by_itself.body, document_url=f"{url}/odd.json")
+
+
+TWO_BOXES = {"spatial": {"bbox": [[0, 0, 1, 1], [5, 5, 6, 6]]}, "temporal": {"interval": [[None, None]]}}
+
+
+@pytest.mark.parametrize(
+    ("definition", "taken"),
+    [
+        ({"stac_version": "0.9.0", "type": None}, True),
+        ({"assets": {"a": {"href": "https://example.com/a.tif"}}}, True),
+        ({"extent": TWO_BOXES}, True),
+        ({"stac_version": "1.1.0", "extent": TWO_BOXES}, False),
+        ({"stac_version": "0.6.2", "type": None, "extent": {"spatial": [0, 0, 1, 1], "temporal": [None, None]}}, True),
+        ({"type": "collection"}, False),
+        ({"license": "CC BY"}, False),
+        ({"extent": {"spatial": {"bbox": [[0, 0, 1, 1]]}, "temporal": {"interval": [["2024-01-01", None]]}}}, False),
+    ],
+    ids=["0.9", "assets", "two boxes", "two boxes of 1.1", "0.6", "type in small letters", "license", "a day"],
+)  # fmt: skip
+def test_validate_and_enqueue_agree_on_a_collection(tmp_path: Path, definition: dict[str, Any], taken: bool) -> None:
+    made = {name: value for name, value in {**small_collection("c"), **definition}.items() if value is not None}
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps(made))
+
+    assert run_forked("validate", str(file)).returncode == (0 if taken else 1)
+    report = dry_run(str(file), code=0 if taken else 1)
+    assert report["collections"] == (["c"] if taken else [])

@@ -14,7 +14,10 @@ from shared.clients import Clients
 from shared.collections.configure import configure_message
 from shared.collections.deletions_queue import delete_message
 from shared.items.ingestion import ingest_message
-from shared.messages.models import QueueName, decode_body
+from shared.messages.decoding import decode_body
+from shared.messages.models import (
+    QueueName,
+)
 from tests.properties.apps import clear_queues, make_app, message_count, results
 from tests.properties.bad_messages import BadMessage, read_bad_messages
 from tests.properties.catalog import COLLECTION, Catalog

@@ -45,7 +45,11 @@ from shared.basics.json_codec import write_json
 from shared.clients import Clients
 from shared.collections.deletions_queue import delete_message
 from shared.items.ingestion import ingest_message
-from shared.messages.models import IfExists, QueueName, decode_body, read_object
+from shared.messages.decoding import decode_body, read_object
+from shared.messages.models import (
+    IfExists,
+    QueueName,
+)
 from shared.operations.tracking import track_operations
 from shared.records.status_rows import OPERATION_PREFIX, TERMINAL, ItemStatus
 from shared.stac.items import prepare_item

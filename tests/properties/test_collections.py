@@ -15,7 +15,13 @@ from shared.collections.steps import Step, part_steps, read_part
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import wanted_collection
 from shared.files.images import MAX_THUMBNAIL_BYTES
-from shared.messages.models import MAX_BODY_BYTES, CollectionMessage, QueueName, decode_body, parse_message
+from shared.messages.decoding import decode_body
+from shared.messages.models import (
+    MAX_BODY_BYTES,
+    CollectionMessage,
+    QueueName,
+    parse_message,
+)
 from shared.operations.tracking import track_operations
 from shared.records.status_rows import OperationKind, OperationRow
 from tests.data.configurations import LOCATION, MOSAICS, RENDER_OPTIONS, as_message, as_planetary_computer_files
@@ -337,7 +343,6 @@ BAD: dict[str, tuple[dict[str, Any], dict[Part, list[str]]]] = {
     ),
     "values": (
         {
-            "definition": collection("x", assets={"logo": {"href": "https://a.example/x.png"}}),
             "mosaics": [
                 {"name": "Bad", "cql": [{"op": "t_intersect", "args": []}]},
                 {"name": "Worse", "cql": [{"op": "=", "args": [1]}]},
@@ -348,7 +353,6 @@ BAD: dict[str, tuple[dict[str, Any], dict[Part, list[str]]]] = {
             "thumbnail": {"data": "aGVsbG8="},
         },
         {
-            Part.DEFINITION: ["definition.assets: GeoCatalog takes no assets with a collection, so logo is left out"],
             Part.MOSAICS: [
                 "mosaics.0.cql.0: CQL2 has no operator 't_intersect'; did you mean t_intersects?",
                 "mosaics.1.cql.0: It is not CQL2 in JSON",
@@ -444,7 +448,7 @@ def test_a_faulty_definition_does_not_stop_the_parts_of_a_collection_that_is_the
     assert desk.apply(faulty)["outcome"] == "rejected"
     assert desk.row(name) == {}
     desk.apply(_small(name))
-    assert "not a STAC Collection" in desk.apply(faulty)["error_message"]
+    assert "type: it must be Collection" in desk.apply(faulty)["error_message"]
     assert desk.states(name)["tile_settings"] == "applied"
 
 

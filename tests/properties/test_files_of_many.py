@@ -85,12 +85,31 @@ def ids(messages: list[dict[str, Any]]) -> list[str]:
         ndjson(*LINES).replace(b"\n", b"\r\n"),
         json.dumps({"type": "FeatureCollection", "features": LINES}, indent=2).encode(),
         b"\xef\xbb\xbf" + write_json({"type": "FeatureCollection", "features": LINES}),
+        b"".join(b"\x1e" + json.dumps(line, indent=2).encode() + b"\n" for line in LINES),
     ],
-    ids=["lines", "empty lines", "byte order mark", "lines of Windows", "indented collection", "collection with mark"],
+    ids=[
+        "lines",
+        "empty lines",
+        "byte order mark",
+        "lines of Windows",
+        "indented collection",
+        "collection with mark",
+        "text sequence",
+    ],
 )
 def test_every_item_of_the_file_is_sent(app: Clients, file: bytes) -> None:
     assert ids(ingest(app, file)) == ["a", "b", "c"]
     assert list(app.deadletters.rows()) == []
+
+
+def test_relative_hrefs_are_relative_to_the_file_or_to_the_item_itself(app: Clients) -> None:
+    assets = {"data": {"href": "./a.tif"}}
+    own = [{"rel": "self", "href": "https://h.example/scenes/b.json"}]
+
+    messages = ingest(app, ndjson(item("a", assets=assets), item("b", links=own, assets=assets)))
+
+    bases = [link["href"] for message in messages for link in message["item"]["links"]]
+    assert bases == [f"{app.storage.blobs.url}incoming/many.json", "https://h.example/scenes/b.json"]
 
 
 def test_items_keep_the_order_of_the_file(app: Clients) -> None:
@@ -118,7 +137,7 @@ def test_every_item_has_its_own_retries(app: Clients) -> None:
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        (b'{"type": "Feature",', "Line 2 is not JSON."),
+        (b'{"type": "Feature",', "Line 2 is not JSON: it ends too early"),
         (b"7", "Entry 2 is not a STAC Item."),
         (b"null", "Entry 2 is not a STAC Item."),
         (write_json({"type": "FeatureCollection", "features": [item("d")]}), "Entry 2 is not a STAC Item."),

@@ -1,5 +1,6 @@
 import base64
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.basics.errors import BadMessage
+from shared.messages.decoding import decode_body, read_object
 from shared.messages.models import (
     MAX_FIELDS_BYTES,
     MAX_HREF,
@@ -17,11 +19,9 @@ from shared.messages.models import (
     ItemMessage,
     Message,
     correlation_id_of,
-    decode_body,
     dump_message,
     parse_item_message,
     parse_message,
-    read_object,
 )
 from tests.data.documents import collection, item
 
@@ -55,7 +55,65 @@ def test_plain_text_and_base64_are_decoded(raw: bytes) -> None:
     assert decode_body(raw) == BODY
 
 
-@pytest.mark.parametrize("raw", [b"hello", b"***", "é".encode(), b"\xff\xfe{\x00}\x00", b"abc", b"ab=c", b'"{}"'])
+ENCODINGS: dict[str, Callable[[str], bytes]] = {
+    "UTF-8": str.encode,
+    "UTF-8 with a mark": lambda text: text.encode("utf-8-sig"),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "UTF-16 without a mark": lambda text: text.encode("utf-16-le"),
+    "UTF-16 of the other end": lambda text: text.encode("utf-16-be"),
+    "as a JSON string": lambda text: json.dumps(text).encode(),
+}
+
+
+@given(
+    st.dictionaries(st.text("aé", max_size=2), st.text(max_size=3), max_size=3),
+    st.sampled_from(list(ENCODINGS)),
+    st.integers(0, 2),
+    st.sampled_from(["", "\r\n"]),
+)
+def test_texts_are_read_however_producers_wrap_them(
+    fields: dict[str, str], encoding: str, times: int, around: str
+) -> None:
+    raw = ENCODINGS[encoding](json.dumps(fields, indent=2).replace("\n", "\r\n"))
+    for _ in range(times):
+        raw = base64.b64encode(raw)
+    raw = around.encode() + raw + around.encode() if times or encoding == "UTF-8" else raw
+
+    assert read_object(decode_body(raw)) == fields
+
+
+def test_base64_may_be_there_twice_but_not_for_ever() -> None:
+    twice = base64.b64encode(base64.b64encode(BODY))
+
+    assert decode_body(twice) == BODY
+    with pytest.raises(BadMessage, match="neither JSON nor base64"):
+        decode_body(base64.b64encode(base64.b64encode(twice)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"Collection": "scenes"}, "Collection: There is no such key; did you mean collection?"),
+        ({"if_exists": 1}, "if_exists: it must be the word replace, skip or fail"),
+        ({"collection": 7}, "collection: it must be text"),
+        ({"unknown": None}, "unknown: There is no such key"),
+    ],
+)
+def test_what_a_producer_wrote_otherwise_is_named(fields: dict[str, Any], said: str) -> None:
+    message = refusal(ItemMessage, {"href": HREF, **fields})
+
+    assert said in message
+    assert not any(name in message for name in ("crashes", "lines_of", "retry_since", "Input should"))
+
+
+def test_null_is_the_same_as_nothing_and_words_may_have_capitals() -> None:
+    optional = dict.fromkeys(ItemMessage.model_fields.keys() - {"href"})
+
+    assert parse_item_message({"href": HREF, **optional}) == ItemMessage(href=HREF)
+    assert parse_item_message({"href": HREF, "if_exists": "Skip"}).if_exists is IfExists.SKIP
+
+
+@pytest.mark.parametrize("raw", [b"hello", b"***", "é".encode(), b"abc", b"ab=c", b'"x"', b'"{}', b'""'])
 def test_what_is_neither_json_nor_base64_is_refused(raw: bytes) -> None:
     with pytest.raises(BadMessage, match="neither JSON nor base64"):
         decode_body(raw)
@@ -83,7 +141,7 @@ def test_any_object_is_read_in_both_encodings(fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [(b"[]", "a list"), (b'"x"', "a str"), (b"null", "a NoneType"), (b"{", "not JSON"), (b"", "not JSON")],
+    [(b"[]", "a list"), (b'"x"', "but text"), (b"null", "but null"), (b"{", "not JSON"), (b"", "not JSON")],
 )
 def test_what_is_no_object_is_refused(body: bytes, said: str) -> None:
     with pytest.raises(BadMessage, match=said):
@@ -250,7 +308,7 @@ def test_exactly_one_target_of_a_deletion(target: dict[str, Any]) -> None:
 
 
 def test_a_deletion_needs_a_collection() -> None:
-    assert "collection: Field required" in refusal(DeletionMessage, {"id": "scene-1"})
+    assert "collection: it is missing" in refusal(DeletionMessage, {"id": "scene-1"})
 
 
 # Sending again

@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.basics.errors import BadContent, ErrorCode
-from shared.stac.items import MAX_ASSETS, MAX_ITEM_BYTES, PreparedItem, item_version, prepare_item
+from shared.basics.redact import MAX_TEXT
+from shared.stac.conversions.assets import MAX_ASSETS
+from shared.stac.items import MAX_ITEM_BYTES, PreparedItem, Version, item_version, prepare_item
 from shared.stac.urls import unsigned
 from tests.data.documents import item
 
@@ -186,7 +188,7 @@ def test_the_hash_is_equal_if_and_only_if_the_content_is(one: dict[str, Any], ot
     ],
 )  # fmt: skip
 def test_version(properties: dict[str, Any], version_by: str | None, expected: datetime | None) -> None:
-    assert item_version({"properties": properties}, version_by) == expected
+    assert item_version({"properties": properties}, version_by) == (expected and Version(expected))
 
 
 @pytest.mark.parametrize("document", [{}, {"properties": None}, {"properties": "x"}])
@@ -242,8 +244,8 @@ def test_any_item_is_prepared_or_refused_with_a_sentence(changes: dict[str, Any]
     made = prepared_or_refused(item(**{"stac_version": version, **changes}))
 
     if isinstance(made, BadContent):
-        assert made.message.endswith((".", ")"))
-        assert len(made.message) < 1000
+        assert made.message.endswith((".", "…"))
+        assert len(made.message) <= MAX_TEXT
     else:
         assert json.loads(made.body)["collection"] == "scenes"
 

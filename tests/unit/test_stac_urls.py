@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.stac.bases import based_at
-from shared.stac.urls import encoded, resolve, unsigned
+from shared.stac.urls import encoded, has_stray_percent, has_template, resolve, unsigned
 from tests.data.documents import item
 
 SAS = "sv=2024-11-04&st=2026-01-01T00%3A00%3A00Z&se=2026-01-02T00%3A00%3A00Z&sr=c&sp=rl&sig=a%2Fb%3D"
@@ -50,6 +50,13 @@ def test_encoded_bytes_reserved_characters_and_signed_queries_stay() -> None:
     assert encoded("https://h.example/a b/%20[1]/ü.tif") == "https://h.example/a%20b/%20[1]/%C3%BC.tif"
     signed = f"https://h.example/a.tif?{SAS}"
     assert encoded(signed) == signed
+
+
+def test_stray_percents_and_templates_are_found() -> None:
+    assert has_stray_percent("https://h.example/100%.tif")
+    assert not has_stray_percent("https://h.example/100%25.tif")
+    assert has_template("https://h.example/{z}/{x}/{y}.png")
+    assert not has_template("https://h.example/z.png")
 
 
 @pytest.mark.parametrize(

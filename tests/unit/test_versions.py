@@ -10,6 +10,7 @@ from shared.items.work import Decision, Work, decide, is_older, is_same_content
 from shared.messages.envelope import Envelope
 from shared.messages.models import IfExists, QueueName
 from shared.records.status_rows import TERMINAL, ItemRow, ItemStatus
+from shared.stac.hashing import HASH_VERSION
 from shared.stac.items import PreparedItem
 
 T0 = datetime(2026, 4, 16, 10, tzinfo=UTC)
@@ -33,7 +34,15 @@ def deletion(**changes: Any) -> Work:
 
 def row(status: ItemStatus = ItemStatus.SUCCEEDED, **changes: Any) -> ItemRow:
     base = ItemRow(
-        "scenes", "scene-1", status, QueueName.ITEMS, T0, content_hash="a", correlation_id="c-1", in_catalog=True
+        "scenes",
+        "scene-1",
+        status,
+        QueueName.ITEMS,
+        T0,
+        content_hash="a",
+        correlation_id="c-1",
+        in_catalog=True,
+        hash_version=HASH_VERSION,
     )
     return replace(base, **changes)
 
@@ -197,3 +206,23 @@ def test_of_two_contents_one_at_most_is_older(wanted: Work, found: ItemRow) -> N
     mirror = row(version=wanted.version, first_enqueued=wanted.envelope.first_enqueued)
 
     assert not (is_older(wanted, found) and is_older(mirrored, mirror))
+
+
+@pytest.mark.parametrize(
+    ("row_is_naive", "is_naive", "older"), [(None, False, True), (True, True, True), (None, True, False)]
+)
+def test_a_version_without_an_offset_orders_only_against_another(
+    row_is_naive: bool | None, is_naive: bool, older: bool
+) -> None:
+    found = row(version=T0, version_is_naive=row_is_naive)
+    wanted = work(version=T0 - MINUTE, version_is_naive=is_naive, **LATER)
+
+    assert is_older(wanted, found) is older
+
+
+@pytest.mark.parametrize(("earlier", "same"), [("old", True), ("other", False), (None, False)])
+def test_a_row_of_before_hashes_had_a_version_is_compared_by_the_rules_of_then(earlier: str | None, same: bool) -> None:
+    found = row(content_hash="old", hash_version=None)
+
+    assert is_same_content(found, work(prepared=replace(BODY, earlier_hash=lambda: earlier))) is same
+    assert not is_same_content(replace(found, content_hash=""), work(prepared=replace(BODY, earlier_hash=lambda: "")))
