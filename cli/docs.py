@@ -114,11 +114,16 @@ def _json_fields() -> str:
 JSON_FIELDS: dict[str, str] = {
     "enqueue": (
         "`sent`, `by_collection`, `references`, `collections`, `skipped`, `refused`, `reasons` (`origin`, `reason`, "
-        "`what`), `warnings`, `correlation_id`, `dry_run`, `interrupted`, `complete`"
+        "`what`), `converted`, `changes` (`origin`, `conversions`, `warnings`), `warnings`, "
+        "`correlation_id`, `dry_run`, `interrupted`, `complete`"
     ),
-    "validate": "`valid`, `files`, `configurations`, `items`, `faults` (`file`, `place`, `fault`), `passed_over`",
+    "validate": (
+        "`valid`, `files`, `configurations`, `items`, `faults` (`file`, `place`, `fault`), `converted`, "
+        "`changes` (`origin`, `conversions`, `warnings`), `passed_over`"
+    ),
     "plan, diff": (
-        "`collections` (`collection`, `file`, `exists`, `changes`: `part`, `what`, `lines`; `refused`), `changes`"
+        "`collections` (`collection`, `file`, `exists`, `changes`: `part`, `what`, `lines`; `refused`, "
+        "`conversions`), `changes`"
     ),
     "apply": (
         "`collections` (`collection`, `file`, `outcome`: `applied`, `refused`, `rejected`, `sent` or `waiting`, "
@@ -135,7 +140,7 @@ JSON_FIELDS: dict[str, str] = {
         "`operation_id`, `first_enqueued`, `submitted_at`, `finished_at`, `next_attempt`, `version`, `correlation_id`, "
         "`datetime`, `bbox`), `next_offset`"
     ),
-    "show": "those of an item, and `history`, `of_deleted_collection`, `meaning`, `remedy`, `operation`",
+    "show": "those of an item, and `history`, `conversions`, `of_deleted_collection`, `meaning`, `remedy`, `operation`",
     "show COLLECTION": "`collection`, `created_at`, `configured_at`, `deleted_at`, `correlation_id`, `parts` "
     "(by part: `state`, `detail`), `deletion_error`",
     "failures": (
