@@ -19,14 +19,13 @@ from cli.send.inputs import Input, read_input
 from cli.send.known_collections import exists, is_known
 from cli.send.sender import ParallelSender
 from shared.basics.clock import utc_now
-from shared.basics.errors import BadContent, ErrorCode, IngestionError
+from shared.basics.errors import IngestionError
 from shared.basics.json_codec import read_json, write_json, write_out
-from shared.configuration.shapes import Part
-from shared.configuration.wanted import wanted_collection
 from shared.messages.models import ItemMessage, dump_message, parse_message
 from shared.settings import DEFAULT_PLANETARY_COMPUTER_URL
 from shared.sources.signed_hrefs import explain_ended, signed_hrefs
 from shared.stac.bases import based_at
+from shared.stac.collections import prepare_collection
 from shared.stac.ids import check_collection_id, check_item_id
 from shared.stac.items import prepare_item
 
@@ -230,10 +229,14 @@ class _Run:
             CommandError: it does not say which collection it is for.
         """
         collection, message = checked_message(fields)
-        wanted = wanted_collection(collection, message, message.definition or {})
-        for refusal in wanted.refusals(Part.DEFINITION):
-            raise BadContent(str(refusal), code=ErrorCode.INVALID_STAC)
-        self._report.note(Change(f"collection {collection}", wanted.conversions))
+        if message.definition is not None:
+            prepared = prepare_collection(
+                collection,
+                message.definition,
+                title=message.title,
+                thumbnail_is_taken=message.thumbnail is not None,
+            )
+            self._report.note(Change(f"collection {collection}", prepared.conversions))
         return collection
 
     def _send_collections(self) -> None:
