@@ -19,4 +19,5 @@ def _receive(body: bytes, enqueued_at: datetime) -> None:
     from shared.clients import get_clients
     from shared.delivery.blob_events import receive_events
 
-    receive_events(body, enqueued_at, get_clients())
+    app = get_clients()
+    receive_events(body, enqueued_at, app.delivery, app.storage.blobs)

@@ -36,7 +36,9 @@ async def record_blob_events_poison(message: func.QueueMessage, context: func.Co
 
 def _record(queue: str, body: bytes, enqueued_at: datetime) -> None:
     from shared.clients import get_clients
-    from shared.delivery.poison import record_poison
+    from shared.delivery.poison import PoisonDesk, record_poison
     from shared.messages.models import QueueName
 
-    record_poison(QueueName(queue), body, enqueued_at, get_clients())
+    app = get_clients()
+    desk = PoisonDesk(app.delivery, app.status, app.hrefs, app.settings.time_scale)
+    record_poison(QueueName(queue), body, enqueued_at, desk)

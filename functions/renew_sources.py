@@ -24,8 +24,8 @@ async def renew_sources(timer: func.TimerRequest, context: func.Context) -> None
 
 
 def _renew(app: "Clients") -> None:
-    from shared.sources.renewal import renew_sources as renew
     from shared.upkeep.observations import observe_sources
+    from shared.upkeep.source_run import renew_sources as renew
 
     try:
         renew(app)

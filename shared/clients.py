@@ -11,13 +11,13 @@ from shared.basics.clock import utc_now
 from shared.basics.errors import SettingsError
 from shared.delivery.delivery import Delivery
 from shared.files.hrefs import HrefReader
-from shared.items.services import ItemServices
 from shared.records.deadletters import DeadLetters
+from shared.records.shared_pause import SharedPause
 from shared.records.source_store import SourceStore
 from shared.records.status_store import StatusStore
 from shared.services.geocatalog import GeoCatalog
-from shared.services.pacing import RateLimit, SharedPause
 from shared.services.planetary_computer import PlanetaryComputer
+from shared.services.rate_limit import RateLimit
 from shared.services.tokens import TokenSource, make_credential
 from shared.settings import Settings, get_settings
 from shared.storage.account import StorageClients, connect_storage
@@ -72,19 +72,6 @@ class Clients:
             now=self.now,
         )
 
-    @property
-    def item_services(self) -> ItemServices:
-        """What the path of an item works with."""
-        return ItemServices(
-            status=self.status,
-            geocatalog=self.geocatalog,
-            delivery=self.delivery,
-            pause=self.pause,
-            timings=self.timings,
-            operation_deadline=self.settings.operation_deadline,
-            now=self.now,
-        )
-
 
 def build_clients(
     settings: Settings, *, credential: TokenCredential | None = None, now: Callable[[], datetime] = utc_now
@@ -128,7 +115,7 @@ def build_clients(
         sources=sources,
         queues=Queues(storage.queues, Payloads(storage.blobs), results_queue=settings.results_queue),
         pause=SharedPause(storage.tables, timings, now=now),
-        hrefs=HrefReader(storage.blobs, settings, sources, time_limit=timings.fetch),
+        hrefs=HrefReader(storage.blobs, settings, sources.container_urls, time_limit=timings.fetch),
         now=now,
     )
 

@@ -10,7 +10,8 @@ from cli.output.printing import print_table, say, write_json
 from cli.rows.items import item_fields
 from shared.basics.errors import IngestionError
 from shared.clients import Clients
-from shared.records.status_rows import ITEM_PREFIX, collection_born, is_current
+from shared.records.collection_rows import collection_born, is_current
+from shared.records.status_rows import ITEM_PREFIX
 from shared.stac.ids import check_collection_id, check_item_id
 
 

@@ -16,8 +16,9 @@ from shared.clients import Clients
 from shared.items.resume import send_again
 from shared.messages.decoding import decode_body, read_object
 from shared.messages.models import WORK_QUEUES
+from shared.records.collection_rows import collection_born, is_current
 from shared.records.deadletters import body_of
-from shared.records.status_rows import ITEM_PREFIX, collection_born, is_current, item_row
+from shared.records.status_rows import ITEM_PREFIX, item_row
 
 # So many items are taken at once: enough for all threads, few enough that the bar moves.
 _PORTION = 200

@@ -9,7 +9,8 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 
 from shared.clients import Clients
-from shared.records.status_rows import ITEM_MOMENTS, ITEM_PREFIX, ItemStatus, collection_born, is_current
+from shared.records.collection_rows import ITEM_MOMENTS, collection_born, is_current
+from shared.records.status_rows import ITEM_PREFIX, ItemStatus
 from shared.upkeep.provision import QUEUES
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from cli.rows.counts import current_items
 from shared.clients import Clients
-from shared.records.status_rows import INDEXES, ITEM_MOMENTS, ITEM_PREFIX, ItemStatus, collection_born, is_current
+from shared.records.collection_rows import ITEM_MOMENTS, collection_born, is_current
+from shared.records.status_rows import INDEXES, ITEM_PREFIX, ItemStatus
 
 # Columns for people and programs; the others are the app's own bookkeeping, or the message itself.
 COLUMNS = (

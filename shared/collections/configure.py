@@ -17,10 +17,12 @@ from shared.collections.parts import apply_parts
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import WantedCollection, wanted_collection, with_planetary_computer
 from shared.delivery.handling import handle
+from shared.items.resume import resume_for_sources
 from shared.messages.envelope import Envelope
 from shared.messages.models import DEFINITION_SOURCES, CollectionMessage, QueueName, parse_message, with_payload
+from shared.records.source_store import source_key
 from shared.services.planetary_computer import container_url
-from shared.sources.renewal import keep_alive, resume_for_sources
+from shared.sources.renewal import keep_alive
 from shared.sources.specs import Sas, SourceSpec
 from shared.sources.wanted import want_source
 from shared.stac.bases import based_at
@@ -116,4 +118,4 @@ def _bring_source(planetary_computer_id: str, source: Mapping[str, Any], app: Cl
     spec = SourceSpec(container_url=url, sas=Sas(planetary_computer=planetary_computer_id))
     want_source(spec, app)
     keep_alive(spec, app)
-    resume_for_sources([spec], app)
+    resume_for_sources([source_key(spec.url)], app)

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from shared.basics.clock import parse_timestamp
 from shared.basics.errors import BadMessage, ErrorCode
 from shared.clients import Clients
 from shared.collections.claims import check_no_deletion
 from shared.messages.envelope import Envelope
 from shared.messages.models import DeletionMessage, Outcome
+from shared.records.collection_rows import deletion_columns
 from shared.records.status_rows import OperationKind, OperationRow
 
 log = logging.getLogger(__name__)
@@ -73,41 +73,3 @@ def _is_done(row: Mapping[str, Any], wanted_at: datetime) -> bool:
 
 def _announce(envelope: Envelope, collection: str, app: Clients) -> None:
     app.delivery.announce(Outcome.DELETED, collection=collection, correlation_id=envelope.correlation_id)
-
-
-def deletion_columns(
-    now: datetime, code: str | None, message: str | None, correlation_id: str | None
-) -> dict[str, Any]:
-    """Returns what the collection's row says after its deletion.
-
-    Args:
-        now: when it ended.
-        code: the error's code; None where the collection is gone.
-        message: the error in a sentence.
-        correlation_id: of the message that wanted the deletion.
-    """
-    columns: dict[str, Any] = {
-        "deleting_operation": "",
-        "deletion_error_code": code or "",
-        "deletion_error_message": message or "",
-        "deletion_correlation_id": correlation_id or "",
-    }
-    # What was known of the collection that is gone counts no more.
-    return columns if code else {**columns, "deleted_at": now, "creating_operation": "", "fingerprints": "{}"}
-
-
-def is_still_there(collection: str, since: datetime, app: Clients) -> bool:
-    """Tells whether GeoCatalog still shows a collection after its deletion, which it does for some seconds.
-
-    Args:
-        collection: id of the collection.
-        since: when it was to be deleted; one that was created after that is another.
-        app: the clients.
-    """
-    live = app.geocatalog.get_collection(collection)
-    if live is None:
-        return False
-    try:
-        return parse_timestamp(str(live.get("msft:_created"))) < since
-    except ValueError:
-        return True

@@ -6,6 +6,7 @@ from shared.clients import Clients
 from shared.collections.deletion import delete_collection
 from shared.delivery.handling import handle
 from shared.items.path import carry_out
+from shared.items.services import item_services
 from shared.items.work import Work
 from shared.messages.envelope import Envelope
 from shared.messages.models import DeletionMessage, QueueName, parse_message
@@ -34,4 +35,4 @@ def _delete(envelope: Envelope, app: Clients) -> None:
         delete_collection(message, envelope, app)
         return
     work = Work(collection=collection, item_id=check_item_id(message.id), envelope=envelope.marked())
-    carry_out([work], app.item_services)
+    carry_out([work], item_services(app))

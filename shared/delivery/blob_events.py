@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient
 
 from shared.basics.blob_urls import leads_out, parse_blob_url
 from shared.basics.clock import format_timestamp
@@ -20,7 +21,7 @@ from shared.basics.errors import BadMessage, ErrorCode, Unavailable
 from shared.basics.json_codec import read_json, write_json
 from shared.basics.parallel import run_all
 from shared.basics.redact import redact
-from shared.clients import Clients
+from shared.delivery.delivery import Delivery
 from shared.delivery.handling import handle_body
 from shared.messages.decoding import decode_body
 from shared.messages.envelope import Envelope
@@ -43,13 +44,14 @@ class CreatedBlob(NamedTuple):
     name: str
 
 
-def receive_events(raw: bytes, enqueued_at: datetime, app: Clients) -> None:
+def receive_events(raw: bytes, enqueued_at: datetime, delivery: Delivery, blobs: BlobServiceClient) -> None:
     """Handle one message of queue `blob-events`: each event by itself, so that a bad one holds up no other.
 
     Args:
         raw: the body as it lay on the queue: JSON, or base64 of JSON.
         enqueued_at: when it was put on the queue.
-        app: the clients.
+        delivery: sends messages on and again, and rejects.
+        blobs: client of the ingestion storage's blobs.
 
     Raises:
         azure.core.exceptions.AzureError: a queue or table could not be written: the host gives the message again.
@@ -57,14 +59,14 @@ def receive_events(raw: bytes, enqueued_at: datetime, app: Clients) -> None:
     try:
         body = decode_body(raw)
     except BadMessage as error:
-        app.delivery.reject(QueueName.BLOB_EVENTS, raw, error)
+        delivery.reject(QueueName.BLOB_EVENTS, raw, error)
         return
     try:
         events = split_events(body)
     except BadMessage as error:
-        app.delivery.reject(QueueName.BLOB_EVENTS, body, error)
+        delivery.reject(QueueName.BLOB_EVENTS, body, error)
         return
-    run_all(lambda event: _handle(event, enqueued_at, app), events)
+    run_all(lambda event: _handle(event, enqueued_at, delivery, blobs), events)
 
 
 def split_events(body: bytes) -> list[bytes]:
@@ -87,11 +89,13 @@ def split_events(body: bytes) -> list[bytes]:
     return [write_json(event) for event in events]
 
 
-def _handle(event: bytes, enqueued_at: datetime, app: Clients) -> None:
-    handle_body(QueueName.BLOB_EVENTS, event, enqueued_at, lambda envelope: _receive(envelope, app), app.delivery)
+def _handle(event: bytes, enqueued_at: datetime, delivery: Delivery, blobs: BlobServiceClient) -> None:
+    handle_body(
+        QueueName.BLOB_EVENTS, event, enqueued_at, lambda envelope: _receive(envelope, delivery, blobs), delivery
+    )
 
 
-def _receive(envelope: Envelope, app: Clients) -> None:
+def _receive(envelope: Envelope, delivery: Delivery, blobs: BlobServiceClient) -> None:
     message = parse_message(BlobEventMessage, dict(envelope.fields))
     blob = created_blob(message.event)
     if blob is None or blob.container != INCOMING:
@@ -100,13 +104,13 @@ def _receive(envelope: Envelope, app: Clients) -> None:
     if leads_out(blob.name):
         raise BadMessage("The blob's name has a segment . or .., so no URL leads to it; give the blob another name.")
     try:
-        _send_on(blob.name, message, app)
+        _send_on(blob.name, message, delivery, blobs)
     except AzureError as error:
         raise _fault(error) from error
 
 
-def _send_on(name: str, message: BlobEventMessage, app: Clients) -> None:
-    client = app.storage.blobs.get_blob_client(INCOMING, name)
+def _send_on(name: str, message: BlobEventMessage, delivery: Delivery, blobs: BlobServiceClient) -> None:
+    client = blobs.get_blob_client(INCOMING, name)
     try:
         properties = client.get_blob_properties()
     except ResourceNotFoundError:
@@ -123,7 +127,7 @@ def _send_on(name: str, message: BlobEventMessage, app: Clients) -> None:
     }
     if message.traceparent:
         message_of_item["traceparent"] = message.traceparent
-    app.queues.send(QueueName.ITEMS, message_of_item)
+    delivery.queues.send(QueueName.ITEMS, message_of_item)
 
 
 def created_blob(event: dict[str, Any]) -> CreatedBlob | None:

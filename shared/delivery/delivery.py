@@ -30,7 +30,7 @@ from shared.messages.decoding import read_object
 from shared.messages.envelope import Envelope
 from shared.messages.models import Outcome, QueueName, Result, wrapped
 from shared.records.deadletters import DeadLetters
-from shared.services.pacing import SharedPause
+from shared.records.shared_pause import SharedPause
 from shared.storage.queues import Queues
 from shared.timings import Timings
 

@@ -3,7 +3,7 @@
 import logging
 import zlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -13,13 +13,14 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from shared import telemetry
 from shared.basics import deadline
 from shared.basics.errors import BadContent, BadMessage, ErrorCode, IngestionError
-from shared.clients import Clients
 from shared.delivery.blob_events import split_events
-from shared.delivery.delivery import Retry
+from shared.delivery.delivery import Delivery, Retry
+from shared.files.hrefs import HrefReader
 from shared.messages.decoding import decode_body, read_object
 from shared.messages.envelope import Envelope, read_envelope
 from shared.messages.models import Outcome, QueueName
 from shared.records.status_rows import ItemRow, ItemStatus
+from shared.records.status_store import StatusStore
 from shared.stac.ids import check_collection_id, check_item_id
 from shared.storage.group_commit import Conflict
 
@@ -38,7 +39,24 @@ _OF_STORAGE = frozenset({401, 403, 404, 408, 409, 412, 429})
 _UNFINISHED = frozenset({ItemStatus.SUBMITTING, ItemStatus.WAITING, ItemStatus.HELD})
 
 
-def record_poison(queue: QueueName, raw: bytes, enqueued_at: datetime, app: Clients) -> None:
+@dataclass(frozen=True)
+class PoisonDesk:
+    """What poisoned messages are handled with.
+
+    Attributes:
+        delivery: sends messages again, announces outcomes, rejects.
+        status: table `status`.
+        hrefs: fetches what messages name by URL.
+        time_scale: setting TIME_SCALE.
+    """
+
+    delivery: Delivery
+    status: StatusStore
+    hrefs: HrefReader
+    time_scale: float
+
+
+def record_poison(queue: QueueName, raw: bytes, enqueued_at: datetime, desk: PoisonDesk) -> None:
     """Handles a message of a poison queue.
 
     A function ended without settling it `maxDequeueCount` times: the process died, or a fault of our own. It is sent
@@ -48,7 +66,7 @@ def record_poison(queue: QueueName, raw: bytes, enqueued_at: datetime, app: Clie
         queue: the queue it came from, without `-poison`.
         raw: the body as it lay on the queue.
         enqueued_at: when it was put on the poison queue.
-        app: the clients.
+        desk: what poisoned messages are handled with.
 
     Whatever else goes wrong here would go wrong again: the host gives a message of a poison queue back every 10
     minutes, without end. So it becomes a dead letter, and the fault is logged.
@@ -59,13 +77,13 @@ def record_poison(queue: QueueName, raw: bytes, enqueued_at: datetime, app: Clie
     """
     telemetry.count_poison(queue)
     try:
-        _handle(queue, raw, enqueued_at, app)
+        _handle(queue, raw, enqueued_at, desk)
     except Exception as error:
         if _may_pass(error):
             raise
         log.exception("A message of poison queue %s-poison could not be handled", queue)
         with deadline.settling():
-            app.delivery.reject(queue, raw, _crash(f" To handle it here failed too ({type(error).__name__})."))
+            desk.delivery.reject(queue, raw, _crash(f" To handle it here failed too ({type(error).__name__})."))
 
 
 def _may_pass(error: Exception) -> bool:
@@ -76,33 +94,33 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, AzureError)
 
 
-def _handle(queue: QueueName, raw: bytes, enqueued_at: datetime, app: Clients) -> None:
+def _handle(queue: QueueName, raw: bytes, enqueued_at: datetime, desk: PoisonDesk) -> None:
     # What the message said was wanted by then; nothing that was sent after its last try may lose against it.
-    wanted_at = enqueued_at - _LEAST_AGE * app.settings.time_scale
+    wanted_at = enqueued_at - _LEAST_AGE * desk.time_scale
     body = raw
     try:
         body = decode_body(raw)
         parts = split_events(body) if queue == QueueName.BLOB_EVENTS else [body]
     except BadMessage as error:
-        app.delivery.reject(queue, body, error)
+        desk.delivery.reject(queue, body, error)
         return
     for part in parts:
-        _record(queue, part, wanted_at, app)
+        _record(queue, part, wanted_at, desk)
 
 
-def _record(queue: QueueName, body: bytes, wanted_at: datetime, app: Clients) -> None:
+def _record(queue: QueueName, body: bytes, wanted_at: datetime, desk: PoisonDesk) -> None:
     try:
         envelope = read_envelope(queue, body, wanted_at)
         if not envelope.crashes:
-            app.delivery.send_again(Retry(replace(envelope, crashes=1), app.timings.first_delay))
+            desk.delivery.send_again(Retry(replace(envelope, crashes=1), desk.delivery.timings.first_delay))
             log.warning("A message of queue %s came back from its poison queue and is tried once more", queue)
             return
     except BadMessage as error:
-        app.delivery.reject(queue, body, error)
+        desk.delivery.reject(queue, body, error)
         return
     crashed = _crash()
-    if not _fail_item(envelope, crashed, app):
-        app.delivery.reject(queue, body, crashed, fields=envelope.fields, correlation_id=envelope.correlation_id)
+    if not _fail_item(envelope, crashed, desk):
+        desk.delivery.reject(queue, body, crashed, fields=envelope.fields, correlation_id=envelope.correlation_id)
 
 
 def _crash(detail: str = "") -> BadContent:
@@ -112,22 +130,22 @@ def _crash(detail: str = "") -> BadContent:
     )
 
 
-def _fail_item(envelope: Envelope, error: IngestionError, app: Clients) -> bool:
+def _fail_item(envelope: Envelope, error: IngestionError, desk: PoisonDesk) -> bool:
     """Write that the message's item failed; False where it names none, or its row is another message's by now."""
-    fields, item = envelope.fields, _item_of(envelope.fields, app)
+    fields, item = envelope.fields, _item_of(envelope.fields, desk)
     try:
         collection = check_collection_id(fields.get("collection") or item.get("collection"))
         item_id = check_item_id(fields.get("id") or item.get("id"))
     except BadMessage:
         return False
-    row = app.status.get(collection, item_id)
+    row = desk.status.get(collection, item_id)
     if row is None:
-        row = app.status.insert(_blank_row(collection, item_id, envelope))
+        row = desk.status.insert(_blank_row(collection, item_id, envelope))
     if row is None or row.status not in _UNFINISHED or not row.is_of(envelope):
         return False
-    now, code = app.now(), str(error.code)
+    now, code = desk.delivery.now(), str(error.code)
     log.warning("Item %s/%s failed: %s %s", collection, item_id, code, error.message)
-    app.delivery.announce(
+    desk.delivery.announce(
         Outcome.FAILED,
         collection=collection,
         item_id=item_id,
@@ -137,7 +155,7 @@ def _fail_item(envelope: Envelope, error: IngestionError, app: Clients) -> bool:
     )
     columns = {"finished_at": now, "error_code": code, "error_message": error.message}
     try:
-        app.status.update(row, row.changed(ItemStatus.FAILED, now, claimed_by=None, claimed_until=None, **columns))
+        desk.status.update(row, row.changed(ItemStatus.FAILED, now, claimed_by=None, claimed_until=None, **columns))
     except Conflict:
         return False
     return True
@@ -156,12 +174,12 @@ def _blank_row(collection: str, item_id: str, envelope: Envelope) -> ItemRow:
     )
 
 
-def _item_of(fields: Mapping[str, Any], app: Clients) -> Mapping[str, Any]:
+def _item_of(fields: Mapping[str, Any], desk: PoisonDesk) -> Mapping[str, Any]:
     """Return the item that a message carries or names; empty where it is none, or cannot be read quickly."""
     item, href = fields.get("item"), fields.get("href")
     if isinstance(href, str):
         try:
-            item = read_object(app.hrefs.read_all(href, limit=_MAX_ITEM_FILE))
+            item = read_object(desk.hrefs.read_all(href, limit=_MAX_ITEM_FILE))
         except IngestionError:
             item = None
     return item if isinstance(item, dict) else {}

@@ -4,7 +4,7 @@ import ipaddress
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -19,7 +19,6 @@ from shared.basics.blob_urls import leads_out, parse_blob_url
 from shared.basics.clock import utc_now
 from shared.basics.errors import BadMessage, ErrorCode, IngestionError, Unavailable
 from shared.http.sessions import plain_session
-from shared.records.source_store import SourceStore
 from shared.settings import LOOPBACK_HOSTS, Settings
 from shared.storage.payloads import INCOMING, PAYLOADS
 
@@ -40,17 +39,22 @@ class HrefReader:
     Args:
         blobs: client of the ingestion storage's blobs.
         settings: the app's settings.
-        sources: table of ingestion sources.
+        source_urls: reads the URLs of the containers that have an ingestion source.
         time_limit: how long the transfer of one file may take. A host that sends a byte now and then would otherwise
             hold its function until the platform kills it, with all that the same worker does.
     """
 
     def __init__(
-        self, blobs: BlobServiceClient, settings: Settings, sources: SourceStore, *, time_limit: timedelta
+        self,
+        blobs: BlobServiceClient,
+        settings: Settings,
+        source_urls: Callable[[], Iterable[str]],
+        *,
+        time_limit: timedelta,
     ) -> None:
         self._blobs = blobs
         self._settings = settings
-        self._sources = sources
+        self._source_urls = source_urls
         self._time_limit = time_limit
         self._session = plain_session()
         self._lock = threading.Lock()
@@ -195,7 +199,7 @@ class HrefReader:
         with self._lock:
             due = self._hosts_until is None or now > self._hosts_until
         if due:
-            hosts = frozenset(_host_with_port(url) for url in self._sources.container_urls())
+            hosts = frozenset(_host_with_port(url) for url in self._source_urls())
             with self._lock:
                 self._source_hosts, self._hosts_until = hosts, now + _HOSTS_LIFE
         own = {_host_with_port(self._settings.planetary_computer_url)}

@@ -13,6 +13,7 @@ from shared.delivery.handling import handle
 from shared.files.item_files import ItemFile, open_item_file
 from shared.items.fan_out import fan_out, fan_out_whole, go_on
 from shared.items.path import carry_out
+from shared.items.services import item_services
 from shared.items.work import Work
 from shared.messages.envelope import Envelope
 from shared.messages.models import ItemMessage, QueueName, parse_item_message
@@ -104,7 +105,7 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, envelope: Envelope, 
         if_exists=message.if_exists,
         force=message.force,
     )
-    carry_out([work], app.item_services)
+    carry_out([work], item_services(app))
 
 
 def _kept(envelope: Envelope, message: ItemMessage, item: dict[str, Any], app: Clients) -> Envelope:

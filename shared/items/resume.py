@@ -11,8 +11,8 @@ from typing import Any
 from shared.basics.parallel import run_all
 from shared.clients import Clients
 from shared.delivery.delivery import Retry
-from shared.items.stored_messages import envelope_of_row
 from shared.records.status_rows import HELD_PREFIX, ItemRow, ItemStatus
+from shared.services.operation_states import ACCESS_CODES
 from shared.storage.group_commit import Conflict
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def send_again(row: ItemRow, app: Clients, *, fresh_window: bool = False) -> Non
         fresh_window: whether its retry window and its count of failed operations start anew.
     """
     now = app.now()
-    envelope = envelope_of_row(row)
+    envelope = row.envelope()
     copy = replace(envelope.counted(now), retry_since=now if fresh_window else envelope.retry_since)
     before = replace(row, operation_failures=0) if fresh_window else row
 
@@ -139,3 +139,29 @@ def send_again(row: ItemRow, app: Clients, *, fresh_window: bool = False) -> Non
             log.info("Item %s/%s changed by itself meanwhile", row.collection, row.item_id)
 
     app.delivery.send_again(Retry(copy, timedelta(0)), record)
+
+
+def resume_for_sources(keys: Container[str], app: Clients, *, budget: timedelta = RESUME_BUDGET) -> None:
+    """Send items that were held for want of access again, where a source was created or replaced since the last time.
+
+    Args:
+        keys: row keys of the sources.
+        app: the clients.
+        budget: how long that may take.
+
+    Raises:
+        azure.core.exceptions.AzureError: the storage could not be reached.
+    """
+    renewed = {
+        str(row["RowKey"]): row.get("renewed_at") or app.now()
+        for row in app.sources.rows()
+        if row["RowKey"] in keys and row.get("is_resumed") is False
+    }
+    if not renewed:
+        return
+    # What is held since after the last renewal was tried with it; to try that again and again would have no end.
+    is_all = resume_for_a_while(app, codes=ACCESS_CODES, held_before=max(renewed.values()), budget=budget)
+    if not is_all:
+        return  # the next run sends the others
+    for key in renewed:
+        app.sources.update(key, {"is_resumed": True})

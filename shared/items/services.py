@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.clients import Clients
 from shared.delivery.delivery import Delivery
+from shared.records.shared_pause import SharedPause
 from shared.records.status_store import StatusStore
 from shared.services.geocatalog import GeoCatalog
-from shared.services.pacing import SharedPause
 from shared.timings import Timings
 
 
@@ -32,3 +33,16 @@ class ItemServices:
     timings: Timings
     operation_deadline: timedelta
     now: Callable[[], datetime]
+
+
+def item_services(app: Clients) -> ItemServices:
+    """Return what the path of an item works with."""
+    return ItemServices(
+        status=app.status,
+        geocatalog=app.geocatalog,
+        delivery=app.delivery,
+        pause=app.pause,
+        timings=app.timings,
+        operation_deadline=app.settings.operation_deadline,
+        now=app.now,
+    )

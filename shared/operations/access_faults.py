@@ -10,7 +10,6 @@ from shared.basics.blob_urls import BlobUrl, parse_blob_url
 from shared.basics.clock import format_timestamp
 from shared.basics.redact import redact
 from shared.clients import Clients
-from shared.items.stored_messages import envelope_of_row
 from shared.records.source_store import source_key
 from shared.records.status_rows import ItemRow
 from shared.services.operation_states import OperationOutcome
@@ -69,7 +68,7 @@ def _document(item: ItemRow) -> dict[str, Any]:
     """Return the STAC Item from the message that a row keeps; empty where it keeps none, or only a URL."""
     if not item.message:
         return {}
-    document = envelope_of_row(item).fields.get("item")
+    document = item.envelope().fields.get("item")
     return document if isinstance(document, dict) else {}
 
 

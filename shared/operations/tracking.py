@@ -21,7 +21,8 @@ from shared.basics.parallel import run_all
 from shared.basics.redact import redact
 from shared.clients import Clients
 from shared.items.stored import stored_moment
-from shared.operations.closing import Ending, close, resolve, success
+from shared.operations.closing import close
+from shared.operations.endings import Ending, resolve, success
 from shared.records.status_rows import OperationKind, OperationRow
 from shared.services.geocatalog import OPERATIONS_PAGE
 from shared.services.operation_states import OperationOutcome, OperationState, read_outcome

@@ -6,14 +6,16 @@ PartitionKey is the collection's id. RowKeys: `item~{item id}`, `operation~{oper
 
 import datetime as dt
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from shared.basics.clock import format_timestamp
+from shared.basics.json_codec import read_json
 from shared.messages.envelope import Envelope
-from shared.messages.models import IfExists, QueueName
+from shared.messages.models import IfExists, QueueName, wrapped
 
 ITEM_PREFIX = "item~"
 OPERATION_PREFIX = "operation~"
@@ -140,6 +142,27 @@ class ItemRow:
         """
         return self.first_enqueued == envelope.first_enqueued and self.correlation_id == envelope.correlation_id
 
+    def envelope(self) -> Envelope:
+        """Return the message that the row keeps, with what the row knows of its tries.
+
+        Raises:
+            ValueError: the row keeps none (it was cleared on success).
+        """
+        if not self.message:
+            raise ValueError(f"the row of item {self.item_id} keeps no message")
+        queue, body = QueueName(self.queue), zlib.decompress(self.message)
+        envelope = Envelope(
+            queue=queue,
+            body=body,
+            fields=wrapped(queue, read_json(body)),
+            first_enqueued=self.first_enqueued,
+            attempt=self.attempt,
+            retry_since=self.retry_since,
+            correlation_id=self.correlation_id or "",
+            traceparent=self.traceparent,
+        )
+        return envelope.marked()
+
     def changed(self, status: ItemStatus, at: dt.datetime, **columns: Any) -> "ItemRow":
         """Returns the row in another status, with the change added to its history."""
         entry = {"at": format_timestamp(at), "status": status.value}
@@ -187,25 +210,6 @@ class OperationRow:
     next_poll: dt.datetime | None = None
     error_message: str | None = None
     etag: str = field(default="", compare=False)
-
-
-# The moments of an item's row that tell of which collection of that id it is.
-ITEM_MOMENTS = ("claimed_at", "submitted_at", "finished_at")
-
-
-def collection_born(row: Mapping[str, Any]) -> dt.datetime | None:
-    """Returns since when the collection of this id is the present one: its creation or its predecessor's deletion.
-
-    Args:
-        row: the collection's own row.
-    """
-    return max((row[name] for name in ("created_at", "deleted_at") if row.get(name)), default=None)
-
-
-def is_current(columns: Mapping[str, Any], born: dt.datetime | None) -> bool:
-    """Tells whether an item's row is of the present collection, not of one that was deleted since."""
-    last = max((columns[name] for name in ITEM_MOMENTS if columns.get(name)), default=None)
-    return born is None or last is None or last >= born
 
 
 Row = TypeVar("Row", ItemRow, OperationRow)

@@ -294,3 +294,14 @@ def index_entry(status: ItemStatus, collection: str, item_id: str, code: str | N
     entity = {"PartitionKey": collection, "RowKey": INDEXES[status] + item_id}
     entity |= {"error_code": code or "", "error_message": message or ""}
     return ("upsert", entity, {"mode": UpdateMode.REPLACE})
+
+
+def deletion_of(operation: OperationRow) -> Write:
+    """Return the write that deletes an operation's row, if it is still as it was read."""
+    entity = {"PartitionKey": operation.collection, "RowKey": OPERATION_PREFIX + operation.operation_id}
+    return ("delete", entity, if_match(operation.etag))
+
+
+def if_match(etag: str) -> dict[str, Any]:
+    """Return the options of a write that must find a row of this version."""
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified}

@@ -17,9 +17,9 @@ from shared.basics import deadline
 from shared.basics.errors import ErrorCode, Held, Unavailable
 from shared.http.sessions import pooled_session, use_proxies
 from shared.services.answers import fault_of, json_object, no_answer, refusal_of
-from shared.services.pacing import RateLimit
+from shared.services.rate_limit import RateLimit
 from shared.services.tokens import TokenSource
-from shared.telemetry.http import TracedAdapter
+from shared.services.traced_requests import TracedAdapter
 
 _CONNECT_TIMEOUT_SECONDS = 5.0
 # Quick retries of reads only; in all under 5 s. Longer waits delay the message, not the thread.

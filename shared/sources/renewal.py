@@ -14,19 +14,16 @@ from azure.core.exceptions import AzureError
 
 from shared.basics.blob_urls import parse_blob_url
 from shared.basics.clock import parse_timestamp
-from shared.basics.errors import ErrorCode, Held, IngestionError, SettingsError, Unavailable
+from shared.basics.errors import ErrorCode, Held, IngestionError, Unavailable
 from shared.basics.parallel import run_all
 from shared.basics.redact import redact
 from shared.clients import Clients
-from shared.items.resume import RESUME_BUDGET, resume_for_a_while
 from shared.records.source_store import source_key
 from shared.services.answers import Refusal
-from shared.services.operation_states import ACCESS_CODES
 from shared.sources.margin import renewal_margin
 from shared.sources.sas_checks import check_sas
 from shared.sources.sas_issuers import issue_sas
 from shared.sources.specs import Issuer, SourceKind, SourceSpec
-from shared.sources.wanted import wanted_sources
 
 log = logging.getLogger(__name__)
 
@@ -37,32 +34,20 @@ RENEWAL_BUDGET = timedelta(minutes=2)
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def renew_sources(app: Clients, *, budget: timedelta = RENEWAL_BUDGET) -> int:
-    """Brings every wanted source to life or keeps it alive, as far as the time allows.
+def keep_all_alive(specs: Iterable[SourceSpec], app: Clients, budget: timedelta) -> int:
+    """Bring wanted sources to life or keep them alive, as far as the time allows; the next run begins with the rest.
 
     Args:
+        specs: the sources.
         app: the clients.
-        budget: after how long no more is begun; the next run begins with what was left.
+        budget: after how long no more is begun.
 
     Returns:
         How many were created or replaced.
 
     Raises:
-        SettingsError: INGESTION_SOURCES is malformed; every source that could be read was looked after.
         azure.core.exceptions.AzureError: the table could not be read or written.
     """
-    wanted = wanted_sources(app)
-    app.sources.note_faults(wanted.faults)
-    for fault in wanted.faults:
-        log.warning("INGESTION_SOURCES: %s", fault)
-    renewed = _keep_all_alive(wanted.specs.values(), app, budget)
-    resume_for_sources(wanted.specs.values(), app)
-    if wanted.faults:
-        raise SettingsError("INGESTION_SOURCES: " + " ".join(wanted.faults))
-    return renewed
-
-
-def _keep_all_alive(specs: Iterable[SourceSpec], app: Clients, budget: timedelta) -> int:
     checked = {str(row["RowKey"]): row.get("checked_at") for row in app.sources.rows()}
     never = datetime.min.replace(tzinfo=UTC)
     in_turn = sorted(specs, key=lambda spec: checked.get(source_key(spec.url)) or never)
@@ -119,33 +104,6 @@ def keep_alive(spec: SourceSpec, app: Clients) -> bool:
     if is_new:
         log.info("Ingestion source %s is in place", spec.container_url)
     return is_new
-
-
-def resume_for_sources(specs: Iterable[SourceSpec], app: Clients, *, budget: timedelta = RESUME_BUDGET) -> None:
-    """Sends items that were held for want of access again, where a source was created or replaced since the last time.
-
-    Args:
-        specs: the sources to look at.
-        app: the clients.
-        budget: how long that may take.
-
-    Raises:
-        azure.core.exceptions.AzureError: the storage could not be reached.
-    """
-    keys = {source_key(spec.url) for spec in specs}
-    renewed = {
-        str(row["RowKey"]): row.get("renewed_at") or app.now()
-        for row in app.sources.rows()
-        if row["RowKey"] in keys and row.get("is_resumed") is False
-    }
-    if not renewed:
-        return
-    # What is held since after the last renewal was tried with it; to try that again and again would have no end.
-    is_all = resume_for_a_while(app, codes=ACCESS_CODES, held_before=max(renewed.values()), budget=budget)
-    if not is_all:
-        return  # the next run sends the others
-    for key in renewed:
-        app.sources.update(key, {"is_resumed": True})
 
 
 # How a source stands in GeoCatalog

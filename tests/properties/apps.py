@@ -14,6 +14,7 @@ from azure.storage.queue import QueueClient
 from local.azurite import Azurite
 from shared.basics.clock import utc_now
 from shared.clients import Clients, build_clients
+from shared.delivery.poison import PoisonDesk
 from shared.settings import read_settings
 from shared.storage.tables import PACING
 from shared.timings import Timings
@@ -70,6 +71,11 @@ def make_quick_app(azurite: Azurite, catalog_url: str, **environment: str) -> Cl
     real = Timings()
     made.geocatalog._read_timeout = real.read_timeout.total_seconds()  # noqa: SLF001 - as the real app has it
     return replace(made, timings=replace(made.timings, call_budget=real.call_budget, claim=real.claim))
+
+
+def poison_desk(app: Clients) -> PoisonDesk:
+    """Give what poisoned messages are handled with."""
+    return PoisonDesk(app.delivery, app.status, app.hrefs, app.settings.time_scale)
 
 
 def clear_queues(app: Clients) -> None:

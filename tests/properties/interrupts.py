@@ -16,8 +16,8 @@ from requests.adapters import HTTPAdapter
 from local.azurite import Azurite
 from shared.clients import Clients
 from shared.records.deadletters import DeadLetters
+from shared.records.shared_pause import SharedPause
 from shared.records.status_store import StatusStore
-from shared.services.pacing import SharedPause
 from shared.storage.account import StorageClients
 from shared.storage.payloads import Payloads
 from shared.storage.queues import Queues

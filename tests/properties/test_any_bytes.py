@@ -22,18 +22,18 @@ from shared.items.ingestion import ingest_message
 from shared.messages.models import BlobEventMessage, CollectionMessage, DeletionMessage, ItemMessage, Message, QueueName
 from tests.data.blob_events import event_grid_event
 from tests.data.documents import collection, item
-from tests.properties.apps import clear_queues, make_app, message_count, results
+from tests.properties.apps import clear_queues, make_app, message_count, poison_desk, results
 from tests.properties.catalog import COLLECTION, Catalog
 
 HANDLERS: dict[str, Callable[[bytes, Clients], None]] = {
     "items": lambda raw, app: ingest_message(raw, app.now(), app),
     "collections": lambda raw, app: configure_message(raw, app.now(), app),
     "deletions": lambda raw, app: delete_message(raw, app.now(), app),
-    "blob-events": lambda raw, app: receive_events(raw, app.now(), app),
-    "items-poison": lambda raw, app: record_poison(QueueName.ITEMS, raw, app.now(), app),
-    "collections-poison": lambda raw, app: record_poison(QueueName.COLLECTIONS, raw, app.now(), app),
-    "deletions-poison": lambda raw, app: record_poison(QueueName.DELETIONS, raw, app.now(), app),
-    "blob-events-poison": lambda raw, app: record_poison(QueueName.BLOB_EVENTS, raw, app.now(), app),
+    "blob-events": lambda raw, app: receive_events(raw, app.now(), app.delivery, app.storage.blobs),
+    "items-poison": lambda raw, app: record_poison(QueueName.ITEMS, raw, app.now(), poison_desk(app)),
+    "collections-poison": lambda raw, app: record_poison(QueueName.COLLECTIONS, raw, app.now(), poison_desk(app)),
+    "deletions-poison": lambda raw, app: record_poison(QueueName.DELETIONS, raw, app.now(), poison_desk(app)),
+    "blob-events-poison": lambda raw, app: record_poison(QueueName.BLOB_EVENTS, raw, app.now(), poison_desk(app)),
 }
 MODELS: dict[str, type[Message]] = {
     "items": ItemMessage,

@@ -24,7 +24,7 @@ from shared.records.deadletters import body_of
 from tests.cli.guarded_storage import guarded
 from tests.data.blob_events import ENDPOINT, cloud_event, event_grid_event
 from tests.integration.host.host_under_test import eventually
-from tests.properties.apps import Clock, clear_queues, decoded, make_app, message_count, results, take_all
+from tests.properties.apps import Clock, clear_queues, decoded, make_app, message_count, poison_desk, results, take_all
 
 Event = dict[str, Any]
 
@@ -102,7 +102,7 @@ def clear(app: Clients) -> None:
 
 
 def receive(app: Clients, body: object) -> None:
-    receive_events(json.dumps(body).encode(), app.now(), app)
+    receive_events(json.dumps(body).encode(), app.now(), app.delivery, app.storage.blobs)
 
 
 def drop(app: Clients, name: str, content: bytes = b"{}") -> BlobClient:
@@ -122,7 +122,7 @@ def test_a_blob_of_any_name_becomes_a_message_whose_href_leads_to_it(app: Client
     content = name.encode()
     blob = drop(app, name, content)
     for schema, form, encoding in zip(list(SCHEMAS) * 2, FORMS, ENCODINGS, strict=False):
-        receive_events(sent_as(name, schema, form, encoding), app.now(), app)
+        receive_events(sent_as(name, schema, form, encoding), app.now(), app.delivery, app.storage.blobs)
         (message,) = sent(app)
         href = message.pop("href")
         assert parse_item_message({"href": href, **message}).href == href
@@ -180,7 +180,7 @@ def test_a_malformed_event_is_a_dead_letter_alone_with_a_result(app: Clients, ba
 
 @pytest.mark.parametrize("body", [b"[]", b"[1", b"not json", b"\xff", b"{", b"[" + b"1," * 900 + b"1]"])
 def test_a_body_that_is_no_list_of_events_is_one_dead_letter(app: Clients, body: bytes) -> None:
-    receive_events(body, app.now(), app)
+    receive_events(body, app.now(), app.delivery, app.storage.blobs)
     assert letters(app) == [(ErrorCode.BAD_MESSAGE, body)]
     assert [result["outcome"] for result in results(app)] == ["rejected"]
 
@@ -197,7 +197,7 @@ def test_an_event_waits_while_the_storage_refuses_and_is_a_dead_letter_after_the
         drop(app, "a.json")
         enqueued_at = parse_timestamp("2026-04-16T10:00:00Z")
 
-        receive_events(json.dumps([event_grid_event("a.json")]).encode(), enqueued_at, app)
+        receive_events(json.dumps([event_grid_event("a.json")]).encode(), enqueued_at, app.delivery, app.storage.blobs)
         assert (sent(app), letters(app), results(app)) == ([], [], [])
         delayed = eventually(lambda: sent(app, QueueName.BLOB_EVENTS))[0]
         kept = {name: value for name, value in delayed.items() if name != "retry_since"}
@@ -221,13 +221,13 @@ def test_an_event_waits_while_the_storage_refuses_and_is_a_dead_letter_after_the
 def test_events_that_crash_are_tried_once_more_each_by_itself_and_then_are_dead_letters(app: Clients) -> None:
     events = [event_grid_event("a.json"), cloud_event("b.json")]
     drop(app, "a.json")
-    record_poison(QueueName.BLOB_EVENTS, base64.b64encode(json.dumps(events).encode()), app.now(), app)
+    record_poison(QueueName.BLOB_EVENTS, base64.b64encode(json.dumps(events).encode()), app.now(), poison_desk(app))
     assert message_count(app, QueueName.BLOB_EVENTS) == len(events)
     assert (letters(app), results(app)) == ([], [])
 
     once_more = {"event": events[0], "attempt": 0, "crashes": 1}
     receive(app, once_more)
     assert [message["href"].rpartition("/")[2] for message in sent(app)] == ["a.json"]
-    record_poison(QueueName.BLOB_EVENTS, json.dumps(once_more).encode(), app.now(), app)
+    record_poison(QueueName.BLOB_EVENTS, json.dumps(once_more).encode(), app.now(), poison_desk(app))
     assert [(code, json.loads(body)) for code, body in letters(app)] == [(ErrorCode.REPEATED_CRASH, once_more)]
     assert [result["error_code"] for result in results(app)] == [ErrorCode.REPEATED_CRASH]

@@ -455,14 +455,14 @@ def test_a_blob_changed_within_a_second_is_sent_in_both_versions_and_an_event_th
 ) -> None:
     def event(content: bytes) -> list[str]:
         drop(app, content)
-        receive_events(EVENT, app.now(), app)
+        receive_events(EVENT, app.now(), app.delivery, app.storage.blobs)
         (message,) = sent(app)
         ingest_message(write_json(message), app.now(), app)
         return ids(sent(app))
 
     assert event(ndjson(*LINES)) == ["a", "b", "c"]
     assert event(ndjson(item("a"), item("b"), item("d"))) == ["a", "b", "d"]
-    receive_events(EVENT, app.now(), app)
+    receive_events(EVENT, app.now(), app.delivery, app.storage.blobs)
     (again,) = sent(app)
     ingest_message(write_json(again), app.now(), app)
     assert sent(app) == []

@@ -16,14 +16,15 @@ from shared.clients import Clients, build_clients
 from shared.delivery.poison import record_poison
 from shared.items.ingestion import ingest_message
 from shared.messages.models import QueueName
-from shared.operations.closing import MAX_OPERATION_RETRIES, close, success
+from shared.operations.closing import close
+from shared.operations.endings import MAX_OPERATION_RETRIES, success
 from shared.operations.tracking import track_operations
 from shared.records.deadletters import body_of
 from shared.records.status_rows import ItemRow, ItemStatus
 from shared.settings import StorageConnection
 from shared.storage.tables import STATUS
 from tests.data.documents import item
-from tests.properties.apps import Clock, clear_queues, make_app, results, take_all
+from tests.properties.apps import Clock, clear_queues, make_app, poison_desk, results, take_all
 from tests.properties.catalog import COLLECTION, Catalog, wait_until
 
 ONE_PASS = timedelta(seconds=0.9)  # shorter than the pause between two passes
@@ -296,7 +297,7 @@ def test_a_row_that_cannot_be_read_stops_no_other_operation(app: Clients, catalo
 def test_a_poisoned_message_too_large_to_send_again_is_a_dead_letter(app: Clients) -> None:
     raw = write_json({"href": "https://a.example/x", "drop_assets": ["x" * 50_000]})
 
-    record_poison(QueueName.ITEMS, raw, app.now(), app)
+    record_poison(QueueName.ITEMS, raw, app.now(), poison_desk(app))
 
     assert outcomes(app) == ["rejected"]
     assert list(take_all(app.queues.client(QueueName.ITEMS))) == []
@@ -307,7 +308,7 @@ def test_a_poisoned_message_that_cannot_be_handled_is_a_dead_letter_and_does_not
     app.status.transact([("create", {**keys, "status": "NoSuchState"})])
     raw = write_json({"item": item("unreadable", COLLECTION), "crashes": 1})
     try:
-        record_poison(QueueName.ITEMS, raw, app.now(), app)
+        record_poison(QueueName.ITEMS, raw, app.now(), poison_desk(app))
     finally:
         app.status.transact([("delete", keys)])
 
@@ -323,4 +324,4 @@ def test_a_poisoned_message_is_kept_while_the_storage_does_not_answer(app: Clien
         credential=app.credential,
     )
     with pytest.raises(AzureError):
-        record_poison(QueueName.ITEMS, write_json({"item": item("kept", COLLECTION)}), app.now(), away)
+        record_poison(QueueName.ITEMS, write_json({"item": item("kept", COLLECTION)}), app.now(), poison_desk(away))

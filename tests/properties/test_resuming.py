@@ -10,11 +10,10 @@ import pytest
 from local.azurite import Azurite
 from shared.basics.parallel import run_all
 from shared.clients import Clients
-from shared.items.resume import resume_for_a_while, resume_held
+from shared.items.resume import resume_for_a_while, resume_for_sources, resume_held
 from shared.messages.models import QueueName
 from shared.records.source_store import source_key
 from shared.records.status_rows import HELD_PREFIX, ItemRow, ItemStatus
-from shared.sources.renewal import resume_for_sources
 from shared.sources.specs import parse_source
 from shared.sources.wanted import want_source
 from tests.data.documents import item
@@ -89,11 +88,11 @@ def test_a_source_counts_as_resumed_only_when_all_its_items_were_sent(app: Clien
     key = source_key(spec.url)
     app.sources.update(key, {"is_resumed": False, "renewed_at": app.now()})
 
-    resume_for_sources([spec], app, budget=timedelta(0))
+    resume_for_sources([source_key(spec.url)], app, budget=timedelta(0))
     assert (app.sources.get(key) or {})["is_resumed"] is False
     assert "Held" in statuses(collection, app)
 
-    resume_for_sources([spec], app)
+    resume_for_sources([source_key(spec.url)], app)
     assert (app.sources.get(key) or {})["is_resumed"] is True
     assert set(statuses(collection, app)) == {"Waiting"}
     app.sources.delete(key)

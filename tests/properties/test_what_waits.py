@@ -25,7 +25,16 @@ from shared.records.status_rows import ItemStatus
 from shared.storage.payloads import Payloads
 from shared.storage.queues import Queues
 from tests.data.documents import collection, item
-from tests.properties.apps import Clock, clear_queues, decoded, make_app, make_quick_app, message_count, results
+from tests.properties.apps import (
+    Clock,
+    clear_queues,
+    decoded,
+    make_app,
+    make_quick_app,
+    message_count,
+    poison_desk,
+    results,
+)
 from tests.properties.catalog import COLLECTION, Catalog, wait_until
 from tests.properties.collection_desk import Desk
 
@@ -150,7 +159,7 @@ def test_an_item_that_a_message_names_is_failed_where_it_crashes(app: Clients, c
     ingest_message(encoded({"href": blob.url}), app.now(), app)
     (copy,) = waiting(app)
 
-    record_poison(QueueName.ITEMS, encoded({**copy, "crashes": 1}), app.now(), app)
+    record_poison(QueueName.ITEMS, encoded({**copy, "crashes": 1}), app.now(), poison_desk(app))
 
     row = app.status.get(COLLECTION, "crashing")
     assert row is not None
@@ -224,7 +233,7 @@ def test_what_comes_back_from_the_poison_queue_does_not_become_the_newest(app: C
     poisoned_at = app.now()  # after ten tries, which took 270 ms at this time scale
     ingest_message(encoded(new), poisoned_at - timedelta(milliseconds=200), app)
     submitted = app.status.get(COLLECTION, "poisoned")
-    record_poison(QueueName.ITEMS, encoded(old), poisoned_at, app)
+    record_poison(QueueName.ITEMS, encoded(old), poisoned_at, poison_desk(app))
     (copy,) = waiting(app)
 
     ingest_message(encoded(copy), app.now(), app)
@@ -264,7 +273,7 @@ def test_an_older_message_from_the_poison_queue_leaves_newer_work_alone(app: Cli
     assert app.status.insert(claim)
     older = {"item": item("twice", COLLECTION), "crashes": 1, "attempt": 0, "first_enqueued": "2026-01-01T00:00:00Z"}
 
-    record_poison(QueueName.ITEMS, encoded(older), app.now(), app)
+    record_poison(QueueName.ITEMS, encoded(older), app.now(), poison_desk(app))
 
     row = app.status.get(COLLECTION, "twice")
     assert row

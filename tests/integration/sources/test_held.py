@@ -14,8 +14,8 @@ from shared.operations.access_faults import explain_access
 from shared.operations.tracking import track_operations
 from shared.records.status_rows import ItemRow, ItemStatus
 from shared.services.operation_states import OperationOutcome, OperationState
-from shared.sources.renewal import renew_sources
 from shared.sources.specs import parse_source
+from shared.upkeep.source_run import renew_sources
 from tests.data.documents import collection, item
 from tests.properties.apps import clear_queues, message_count
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from shared.clients import Clients
-from shared.sources.renewal import renew_sources
 from shared.sources.specs import SourceSpec, parse_source
+from shared.upkeep.source_run import renew_sources
 
 from .conftest import ATTACHED
 from .world import World

@@ -14,9 +14,10 @@ from requests.adapters import HTTPAdapter
 from local.azurite import Azurite
 from shared.clients import Clients
 from shared.records.source_store import SourceStore
-from shared.sources.renewal import keep_alive, renew_sources
+from shared.sources.renewal import keep_alive
 from shared.sources.specs import parse_source
 from shared.sources.wanted import want_source
+from shared.upkeep.source_run import renew_sources
 from tests.properties.catalog import wait_until
 from tests.properties.interrupts import Fuse, Killed, interruptible, kill
 

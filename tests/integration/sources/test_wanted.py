@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from shared.basics.errors import SettingsError
-from shared.sources.renewal import keep_alive, renew_sources
+from shared.sources.renewal import keep_alive
 from shared.sources.wanted import want_source
+from shared.upkeep.source_run import renew_sources
 
 from .world import World
 

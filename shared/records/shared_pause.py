@@ -1,7 +1,6 @@
-"""How fast the app may ask GeoCatalog: a rate per instance, and a pause that every instance keeps."""
+"""The pause that every instance keeps after a 429 or 503 of GeoCatalog, in table `pacing`."""
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -9,7 +8,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient, UpdateMode
 
 from shared.basics.clock import utc_now
-from shared.basics.errors import Paused, RateLimited
+from shared.basics.errors import Paused
 from shared.storage.tables import PACING, Table
 from shared.timings import Timings
 
@@ -17,37 +16,6 @@ from shared.timings import Timings
 _READ_EVERY = timedelta(seconds=2)
 # No pause lasts longer, whatever a Retry-After says: a day is more than any maintenance, and a wrong figure ends.
 _LONGEST_PAUSE = timedelta(days=1)
-# A wait inside a call stays short: longer ones delay the message, not the thread.
-_MAX_WAIT_SECONDS = 5.0
-
-
-class RateLimit:
-    """At most so many requests a second from this process, evenly spread.
-
-    Args:
-        per_second: requests a second; 0 means no limit.
-    """
-
-    def __init__(self, per_second: float) -> None:
-        self._interval = 1 / per_second if per_second else 0.0
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        """Waits for this request's turn.
-
-        Raises:
-            RateLimited: its turn would come in more than 5 seconds.
-        """
-        if not self._interval:
-            return
-        with self._lock:
-            now = time.monotonic()
-            turn = max(self._next, now)
-            if turn - now > _MAX_WAIT_SECONDS:
-                raise RateLimited(retry_after=timedelta(seconds=turn - now))
-            self._next = turn + self._interval
-        time.sleep(turn - now)
 
 
 class SharedPause:
