@@ -39,6 +39,21 @@ def read_json(data: bytes | str) -> Any:  # noqa: ANN401 - JSON is any value
     return value
 
 
+def memory_of(text: bytes) -> int:
+    """Return the most bytes of memory that a JSON text and what is parsed of it take, without parsing it.
+
+    Of a real STAC document that is some 10 times its text, twice what it takes; of brackets only it is 34 times. The
+    weights are what Python takes for a dictionary with one entry, a list, a further entry and a further value; a text
+    takes four bytes a character where one of its characters does.
+    """
+    is_wide = b"\\u" in text or any(lead in text for lead in (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4"))
+    structure = sum(weight * text.count(mark) for mark, weight in _WEIGHTS.items())
+    return structure + (6 if is_wide else 3) * len(text)
+
+
+_WEIGHTS = {b"{": 192, b"[": 64, b":": 100, b",": 64}
+
+
 # What the parser says, and the same in words for people who do not write parsers.
 _WORDS = {
     "EOF while parsing": "it ends too early",

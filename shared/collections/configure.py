@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.basics.errors import BadContent, BadMessage, ErrorCode, NotYet
-from shared.basics.json_codec import read_json
+from shared.basics.json_codec import memory_of, read_json
 from shared.clients import Clients
 from shared.collections.claims import check_id_is_free, claim_collection, release_collection
 from shared.collections.creation import create_collection
@@ -31,6 +31,8 @@ from shared.stac.ids import check_collection_id
 
 # A STAC Collection with summaries and item assets is tens of kilobytes; this is far above any real one.
 _MAX_DEFINITION_BYTES = 4 * 1024 * 1024
+# By memory_of: an instance of 2 GB holds 32 such beside each other. One of 2 MiB takes some 25 MiB.
+_MAX_DEFINITION_MEMORY = 40 * 1024 * 1024
 # Between two looks at a collection that is being created; it takes up to 30 s.
 _CREATION_CHECK = timedelta(seconds=3)
 
@@ -102,8 +104,13 @@ def _wanted(message: CollectionMessage, app: Clients) -> WantedCollection:
 
 
 def _fetched(href: str, app: Clients) -> dict[str, Any]:
+    content = app.hrefs.read_all(href, limit=_MAX_DEFINITION_BYTES)
+    if memory_of(content) > _MAX_DEFINITION_MEMORY:
+        raise BadMessage(
+            "What the href leads to has more values than any STAC Collection.", code=ErrorCode.HREF_TOO_LARGE
+        )
     try:
-        value = read_json(app.hrefs.read_all(href, limit=_MAX_DEFINITION_BYTES))
+        value = read_json(content)
     except ValueError:
         value = None
     if not isinstance(value, dict):

@@ -107,7 +107,7 @@ def open_item_file(href: str, hrefs: HrefReader) -> Iterator[ItemFile]:
                 yield file
                 return
         with hrefs.open(href) as chunks:  # newline-delimited behind a first line that is no JSON
-            yield ItemFile(None, _ndjson(_lines(chunks, room), origin.base))
+            yield ItemFile(None, _ndjson(_lines(chunks, room), origin.base, room))
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def open_lines(href: str, hrefs: HrefReader, *, start: int = 0, number: int = 0)
     """
     with DocumentRoom() as room, hrefs.open(href, start=max(start - 1, 0)) as chunks:
         end, rest = _behind_line_end(chunks, number) if start else (b"", chunks)
-        yield _ndjson(_lines(rest, room, start, end), _base_of(href, hrefs), number)
+        yield _ndjson(_lines(rest, room, start, end), _base_of(href, hrefs), room, number)
 
 
 def _base_of(href: str, hrefs: HrefReader) -> str | None:
@@ -153,10 +153,11 @@ def _read(file: _Origin, lines: Iterator[tuple[bytes, int]], room: DocumentRoom)
     """Reads as much of a file as tells its form; None where it must be read again as lines."""
     first, end = next(lines, (b"", 0))
     first = first.removeprefix(BOM)
+    _make_room(file, first, room)
     parsed = _parsed_object(first)
     second = next(lines, None) if parsed is not None else None
     if second is not None:
-        return ItemFile(None, _ndjson(itertools.chain([(first, end), second], lines), file.base))
+        return ItemFile(None, _ndjson(itertools.chain([(first, end), second], lines), file.base, room))
     return _document(file, first, lines, parsed, room)
 
 
@@ -172,6 +173,7 @@ def _document(
         )
     if parsed is None:
         content = _joined(file, first, lines, room)
+        _make_room(file, content, room)
         parsed = _parsed_object(content)
         entries = content.split(_separator_of(content)) if parsed is None and _parsed(content) is None else []
         if any(_is_item(_parsed(entry)) for entry in entries):
@@ -212,8 +214,22 @@ def _single(file: _Origin, parsed: dict[str, Any]) -> ItemFile:
     return ItemFile(based_at(parsed, document_url=file.base), iter(()))
 
 
-def _ndjson(lines: Iterator[tuple[bytes, int]], base: str | None, before: int = 0) -> Iterator[FileEntry]:
+def _make_room(file: _Origin, text: bytes, room: DocumentRoom) -> None:
+    if not room.hold(text):
+        raise BadMessage(
+            f"{file} is one JSON document of so many values that they do not fit into memory; send newline-delimited "
+            "Items, of which there may be any number.",
+            code=ErrorCode.HREF_TOO_LARGE,
+        )
+
+
+def _ndjson(
+    lines: Iterator[tuple[bytes, int]], base: str | None, room: DocumentRoom, before: int = 0
+) -> Iterator[FileEntry]:
     for number, (line, end) in enumerate(lines, before + 1):
+        if not room.hold(line):
+            yield FileEntry(line, None, f"Line {number} has so many values that they do not fit into memory.", end)
+            continue
         try:
             entry = _entry_of(read_json(_json_text(line)), number, base, text=line, end=end)
         except ValueError as error:

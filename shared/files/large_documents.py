@@ -5,10 +5,13 @@ from types import TracebackType
 from typing import Self
 
 from shared.basics.errors import Unavailable
+from shared.basics.json_codec import memory_of
 
-# Up to here documents are held side by side. A document takes up to 7 times its text: the text, up to 5.9 times as much
-# for what is parsed of it, and a little for what is made of that. Of the 2 GB of an instance, 31 such documents take
-# 31 * 7 * 4 MiB = 0.85 GiB and one of the largest, 7 * 64 MiB, 0.44 GiB; the rest is the worker's and the host's own.
+# Of the 2 GB of an instance, 31 documents beside each other (each with as much text that is still being read) take
+# 31 * (12 + 4) MiB = 0.5 GiB and one large one 1.1 GiB; the rest is the worker's and the host's own. By memory_of, a
+# real ItemCollection of 64 MiB takes 0.7 to 0.9 GiB (in truth half of that), an item of 1 MiB some 12 MiB.
+MAX_MEMORY = 1_126 * 1024 * 1024
+SIDE_BY_SIDE_MEMORY = 12 * 1024 * 1024
 LARGE_BYTES = 4 * 1024 * 1024
 
 # Of a thread, not of a room: a run that goes on with a file has it open twice.
@@ -45,3 +48,17 @@ class DocumentRoom:
                 "files are read one at a time."
             )
         self._has_turn = True
+
+    def hold(self, text: bytes) -> bool:
+        """Make room for what is parsed of a JSON text.
+
+        Returns:
+            Whether it may be parsed; not where it would take more memory than any document may.
+
+        Raises:
+            Unavailable: see grow_to.
+        """
+        memory = memory_of(text)
+        if memory > SIDE_BY_SIDE_MEMORY:
+            self.grow_to(LARGE_BYTES + 1)
+        return memory <= MAX_MEMORY
