@@ -3,6 +3,7 @@
 Everything here is pure: the rules that keep content from being ingested twice and older content from winning.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -55,9 +56,9 @@ class Work:
         """The item, for the log."""
         return f"Item {self.collection}/{self.item_id}"
 
-    def earlier_hash(self) -> str | None:
-        """Return the hash of the content by the rules before hashes had a version."""
-        return self.prepared.earlier_hash() if self.prepared else self.content_hash
+    def earlier_hashes(self) -> Iterable[str]:
+        """Return the hashes that the content can have by the rules before hashes had a version."""
+        return self.prepared.earlier_hashes() if self.prepared else (self.content_hash,)
 
 
 class Decision(StrEnum):
@@ -113,7 +114,7 @@ def is_same_content(row: ItemRow, work: Work) -> bool:
     if work.hash_version == row.hash_version:
         return work.content_hash == row.content_hash
     # The row is older than the rules of the hash; what is the same by the earlier ones is not sent again.
-    return bool(row.content_hash) and row.content_hash == work.earlier_hash()
+    return bool(row.content_hash) and row.content_hash in work.earlier_hashes()
 
 
 def is_older(work: Work, row: ItemRow) -> bool:

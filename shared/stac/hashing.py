@@ -2,14 +2,17 @@
 
 import hashlib
 import re
+import warnings
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from shared.basics.json_codec import canonical_json
+from shared.stac.conversions.migration import PYSTAC_LOCK
 from shared.stac.conversions.timestamps import FIELDS, BadTimestamp, instant
 from shared.stac.urls import unsigned
 
-# By which rules the hashes of rows are made. Rows without a version are compared by the rules before, see first_hash.
+# By which rules the hashes of rows are made. Rows without a version are compared by the rules before, see first_hashes.
 HASH_VERSION = 2
 
 _TIMESTAMPS = frozenset(FIELDS)
@@ -57,32 +60,38 @@ _CURRENT_STAC = re.compile(r"1\.\d+\.\d+")
 _SIGNATURE = re.compile(r"(^|&)(sig|x-amz-signature|signature)=", re.IGNORECASE)
 
 
-def first_hash(item: dict[str, Any], kept_assets: frozenset[str]) -> str | None:
-    """Return the hash of an item by the rules before hashes had a version, by which older rows are compared.
+def first_hashes(item: dict[str, Any], kept_assets: frozenset[str]) -> Iterator[str]:
+    """Yield the hashes that an item can have by the rules of before, by which older rows are compared.
 
     Args:
         item: the item as its message carries it, with its target collection and without GeoCatalog's own fields.
         kept_assets: keys of the assets that are sent.
 
-    Returns:
-        The hash; None for an item of a form that was refused then.
+    Yields:
+        The hash of the item as it is, and as the command sent it when it was found by a static catalog: rewritten by
+        pystac. Nothing for an item of a form that was refused then.
     """
     try:
-        sent = _migrated_as_then(item)
-        assets = {key: _without_query(asset) for key, asset in sent["assets"].items() if key in kept_assets}
-        return hashlib.sha256(canonical_json({**sent, "assets": assets})).hexdigest()
+        as_it_is = item if _CURRENT_STAC.fullmatch(item["stac_version"]) else _rewritten(item)
+        yield _hash_of_then(as_it_is, kept_assets)
+        yield _hash_of_then({**_rewritten(item), "collection": item["collection"]}, kept_assets)
     except Exception:  # noqa: BLE001 - whatever an item of no known form makes pystac raise, it was refused then
-        return None
+        return
 
 
-def _migrated_as_then(item: dict[str, Any]) -> dict[str, Any]:
-    if _CURRENT_STAC.fullmatch(item["stac_version"]):
-        return item
-    import pystac  # noqa: PLC0415 - slow to import, and only items older than STAC 1.0 need it
+def _hash_of_then(sent: dict[str, Any], kept_assets: frozenset[str]) -> str:
+    assets = {key: _without_query(asset) for key, asset in sent["assets"].items() if key in kept_assets}
+    return hashlib.sha256(canonical_json({**sent, "assets": assets})).hexdigest()
 
-    return pystac.Item.from_dict(item, migrate=True, preserve_dict=True).to_dict(
-        include_self_link=False, transform_hrefs=False
-    )
+
+def _rewritten(item: dict[str, Any]) -> dict[str, Any]:
+    import pystac  # noqa: PLC0415 - slow to import, and only few items need it
+
+    with PYSTAC_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pystac.Item.from_dict(item, migrate=True, preserve_dict=True).to_dict(
+            include_self_link=False, transform_hrefs=False
+        )
 
 
 def _without_query(asset: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from shared.stac.conversions.links import convert_links
 from shared.stac.conversions.migration import with_known_version
 from shared.stac.conversions.timestamps import convert_timestamps, is_naive
 from shared.stac.faults import explain
-from shared.stac.hashing import content_hash, first_hash
+from shared.stac.hashing import content_hash, first_hashes
 from shared.stac.schema import StacVersion, item_validator, link_validator
 
 # learn.microsoft.com/azure/planetary-computer/error-codes-ingestion, ItemSizeExceeded: "1 MB", read as 1 MiB; the
@@ -54,7 +54,7 @@ class PreparedItem:
         bbox: its bounding box as JSON text, if it has one.
         conversions: what was changed in it, a sentence for each rule.
         warnings: what people should know of it.
-        earlier_hash: makes its hash by the rules before hashes had a version; None where it was refused then.
+        earlier_hashes: makes the hashes that it can have by the rules before hashes had a version.
     """
 
     body: bytes
@@ -64,7 +64,7 @@ class PreparedItem:
     bbox: str | None
     conversions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    earlier_hash: Callable[[], str | None] = field(default=lambda: None, compare=False, repr=False)
+    earlier_hashes: Callable[[], Iterable[str]] = field(default=lambda: (), compare=False, repr=False)
 
 
 def prepare_item(
@@ -107,7 +107,7 @@ def prepare_item(
         bbox=write_json(bbox).decode() if bbox else None,
         conversions=findings.conversions,
         warnings=findings.warnings,
-        earlier_hash=partial(first_hash, original, frozenset(made["assets"])),
+        earlier_hashes=partial(first_hashes, original, frozenset(made["assets"])),
     )
 
 

@@ -79,3 +79,13 @@ def test_other_content_is_sent_after_an_upgrade(app: Clients, catalog: Catalog) 
     ingest_message(json.dumps({**ITEM, "bbox": [11, 48, 12, 49]}).encode(), app.now(), app)
 
     assert len(catalog.writes()) == 1
+
+
+def test_what_was_converted_stands_in_the_row(app: Clients) -> None:
+    document = {**ITEM, "id": "converted", "properties": {"datetime": "2026-04-16 12:00+02:00"}, "bbox": None}
+
+    ingest_message(json.dumps(document).encode(), app.now(), app)
+
+    row = app.status.get(COLLECTION, "converted")
+    assert row is not None
+    assert row.conversions == ("properties/datetime: written in UTC.", "bbox: computed from the geometry.")

@@ -220,9 +220,11 @@ def test_a_version_without_an_offset_orders_only_against_another(
     assert is_older(wanted, found) is older
 
 
-@pytest.mark.parametrize(("earlier", "same"), [("old", True), ("other", False), (None, False)])
-def test_a_row_of_before_hashes_had_a_version_is_compared_by_the_rules_of_then(earlier: str | None, same: bool) -> None:
+@pytest.mark.parametrize(("earlier", "same"), [(["x", "old"], True), (["other"], False), ([], False)])
+def test_a_row_of_before_hashes_had_a_version_is_compared_by_the_rules_of_then(earlier: list[str], same: bool) -> None:
     found = row(content_hash="old", hash_version=None)
 
-    assert is_same_content(found, work(prepared=replace(BODY, earlier_hash=lambda: earlier))) is same
-    assert not is_same_content(replace(found, content_hash=""), work(prepared=replace(BODY, earlier_hash=lambda: "")))
+    assert is_same_content(found, work(prepared=replace(BODY, earlier_hashes=lambda: earlier))) is same
+    assert not is_same_content(
+        replace(found, content_hash=""), work(prepared=replace(BODY, earlier_hashes=lambda: [""]))
+    )

@@ -21,7 +21,7 @@ _EO_EPSG, _PROJ_EPSG, _PROJ_CODE = "eo:epsg", "proj:epsg", "proj:code"
 
 # pystac loads its extensions with the first migration and counts them as loaded before they are, so that a second one
 # on another thread at that moment would leave an item's extensions as they were (pystac 1.15, extensions/hooks.py).
-_LOCK = threading.Lock()
+PYSTAC_LOCK = threading.Lock()
 
 
 def with_known_version(document: dict[str, Any], findings: Findings) -> tuple[dict[str, Any], StacVersion]:
@@ -64,7 +64,7 @@ def _migrated(document: dict[str, Any], findings: Findings) -> dict[str, Any]:
     try:
         _prepare(document, findings)
         findings.raise_faults()
-        with _LOCK, warnings.catch_warnings():
+        with PYSTAC_LOCK, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fields without a successor, which stay as they are
             migrated: dict[str, Any] = migrate_to_latest(document, identify_stac_object(document))
     except STACTypeError:
