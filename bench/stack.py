@@ -23,7 +23,7 @@ from local.azurite import DEVELOPMENT_ACCOUNT, Azurite
 from local.identity import CLIENT_ID, Identity, make_token
 from local.stack.parts import Part
 from shared.clients import Clients, build_clients
-from shared.messages.models import Outcome
+from shared.messages.results import Outcome
 from shared.records.status_rows import COUNT_PREFIX
 from shared.settings import read_settings
 from shared.upkeep.provision import create_storage

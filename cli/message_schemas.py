@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from shared.configuration.shapes import SHAPES, editor_schema
-from shared.messages.models import BlobEventMessage, CollectionMessage, DeletionMessage, ItemMessage, QueueName, Result
+from shared.messages.models import BlobEventMessage, CollectionMessage, DeletionMessage, ItemMessage, QueueName
+from shared.messages.results import Result
 
 FOLDER = Path("docs/schemas")
 

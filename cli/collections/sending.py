@@ -5,7 +5,9 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from cli.output.faults import CommandError
-from shared.messages.models import MAX_BODY_BYTES, CollectionMessage, QueueName, parse_message
+from shared.messages.models import CollectionMessage, QueueName
+from shared.messages.reading import parse_message
+from shared.messages.sizes import MAX_BODY_BYTES
 from shared.stac.ids import check_collection_id
 
 if TYPE_CHECKING:  # only what sends needs the clients, which are slow to import

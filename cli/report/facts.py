@@ -12,7 +12,7 @@ from cli.rows.counts import Overview, current_items, read_overview
 from cli.rows.items import item_id_of
 from cli.rows.sources import SourceState, read_sources
 from shared.clients import Clients
-from shared.messages.models import Outcome
+from shared.messages.results import Outcome
 from shared.records.status_rows import COUNT_PREFIX, ItemStatus
 
 # More outlines than this make a page that browsers are slow to draw; those that need attention come first.

@@ -21,7 +21,8 @@ from cli.send.sender import ParallelSender
 from shared.basics.clock import utc_now
 from shared.basics.errors import IngestionError
 from shared.basics.json_codec import read_json, write_json, write_out
-from shared.messages.models import ItemMessage, dump_message, parse_message
+from shared.messages.models import ItemMessage
+from shared.messages.reading import dump_message, parse_message
 from shared.settings import DEFAULT_PLANETARY_COMPUTER_URL
 from shared.sources.signed_hrefs import explain_ended, signed_hrefs
 from shared.stac.bases import based_at

@@ -19,7 +19,8 @@ from shared.configuration.wanted import WantedCollection, wanted_collection, wit
 from shared.delivery.handling import handle
 from shared.items.resume import resume_for_sources
 from shared.messages.envelope import Envelope
-from shared.messages.models import DEFINITION_SOURCES, CollectionMessage, QueueName, parse_message, with_payload
+from shared.messages.models import DEFINITION_SOURCES, CollectionMessage, QueueName
+from shared.messages.reading import parse_message, with_payload
 from shared.records.source_store import source_key
 from shared.services.planetary_computer import container_url
 from shared.sources.renewal import keep_alive

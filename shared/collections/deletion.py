@@ -9,7 +9,8 @@ from shared.basics.errors import BadMessage, ErrorCode
 from shared.clients import Clients
 from shared.collections.claims import check_no_deletion
 from shared.messages.envelope import Envelope
-from shared.messages.models import DeletionMessage, Outcome
+from shared.messages.models import DeletionMessage
+from shared.messages.results import Outcome
 from shared.records.collection_rows import deletion_columns
 from shared.records.status_rows import OperationKind, OperationRow
 

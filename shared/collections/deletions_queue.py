@@ -9,7 +9,8 @@ from shared.items.path import carry_out
 from shared.items.services import item_services
 from shared.items.work import Work
 from shared.messages.envelope import Envelope
-from shared.messages.models import DeletionMessage, QueueName, parse_message
+from shared.messages.models import DeletionMessage, QueueName
+from shared.messages.reading import parse_message
 from shared.stac.ids import check_collection_id, check_item_id
 
 

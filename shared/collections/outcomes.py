@@ -11,7 +11,7 @@ from shared.clients import Clients
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import WantedCollection
 from shared.items.resume import resume_for_a_while
-from shared.messages.models import Outcome
+from shared.messages.results import Outcome
 
 log = logging.getLogger(__name__)
 

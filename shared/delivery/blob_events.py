@@ -25,7 +25,8 @@ from shared.delivery.delivery import Delivery
 from shared.delivery.handling import handle_body
 from shared.messages.decoding import decode_body
 from shared.messages.envelope import Envelope
-from shared.messages.models import BlobEventMessage, QueueName, parse_message
+from shared.messages.models import BlobEventMessage, QueueName
+from shared.messages.reading import parse_message
 from shared.storage.payloads import INCOMING
 
 log = logging.getLogger(__name__)

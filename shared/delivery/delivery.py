@@ -28,7 +28,9 @@ from shared.basics.redact import redact
 from shared.delivery.delays import SHORTEST, pause_delay, retry_delay
 from shared.messages.decoding import read_object
 from shared.messages.envelope import Envelope
-from shared.messages.models import Outcome, QueueName, Result, wrapped
+from shared.messages.models import QueueName
+from shared.messages.reading import wrapped
+from shared.messages.results import Outcome, Result
 from shared.records.deadletters import DeadLetters
 from shared.records.shared_pause import SharedPause
 from shared.storage.queues import Queues

@@ -18,7 +18,8 @@ from shared.delivery.delivery import Delivery, Retry
 from shared.files.hrefs import HrefReader
 from shared.messages.decoding import decode_body, read_object
 from shared.messages.envelope import Envelope, read_envelope
-from shared.messages.models import Outcome, QueueName
+from shared.messages.models import QueueName
+from shared.messages.results import Outcome
 from shared.records.status_rows import ItemRow, ItemStatus
 from shared.records.status_store import StatusStore
 from shared.stac.ids import check_collection_id, check_item_id

@@ -13,7 +13,7 @@ from shared.delivery.delays import operation_wait
 from shared.items.endings import announce
 from shared.items.services import ItemServices
 from shared.items.work import Decision, Work, decide, is_same_content
-from shared.messages.models import Outcome
+from shared.messages.results import Outcome
 from shared.records.collection_rows import collection_born, is_current
 from shared.records.status_rows import TERMINAL, ItemRow, ItemStatus
 from shared.storage.group_commit import Conflict

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.items.services import ItemServices
 from shared.items.work import Work
-from shared.messages.models import Outcome
+from shared.messages.results import Outcome
 from shared.records.status_rows import ItemRow, ItemStatus
 from shared.storage.group_commit import Conflict
 

@@ -22,7 +22,8 @@ from shared.basics.redact import redact
 from shared.clients import Clients
 from shared.files.item_files import FileEntry, ItemFile, open_item_file, open_lines
 from shared.messages.envelope import Envelope
-from shared.messages.models import ItemMessage, QueueName, dump_message
+from shared.messages.models import ItemMessage, QueueName
+from shared.messages.reading import dump_message
 from shared.records.fan_out_store import FanOutStore, Progress
 from shared.storage.payloads import Payloads
 

@@ -16,7 +16,8 @@ from shared.items.path import carry_out
 from shared.items.services import item_services
 from shared.items.work import Work
 from shared.messages.envelope import Envelope
-from shared.messages.models import ItemMessage, QueueName, parse_item_message
+from shared.messages.models import ItemMessage, QueueName
+from shared.messages.reading import parse_item_message
 from shared.records.source_store import source_key
 from shared.sources.signed_hrefs import without_covered_signatures
 from shared.stac.ids import check_collection_id, check_item_id

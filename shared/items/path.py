@@ -19,7 +19,7 @@ from shared.items.endings import close
 from shared.items.services import ItemServices
 from shared.items.submitting import record, submit
 from shared.items.work import Work
-from shared.messages.models import Outcome
+from shared.messages.results import Outcome
 from shared.records.status_rows import ItemStatus
 from shared.storage.group_commit import Conflict
 

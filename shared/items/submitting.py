@@ -12,7 +12,8 @@ from shared.items.endings import close
 from shared.items.services import ItemServices
 from shared.items.stored import was_stored_since
 from shared.items.work import Work
-from shared.messages.models import IfExists, Outcome
+from shared.messages.models import IfExists
+from shared.messages.results import Outcome
 from shared.records.status_rows import ItemStatus, OperationKind, OperationRow
 from shared.storage.group_commit import Conflict
 

@@ -1,5 +1,6 @@
 """A message in flight: its JSON, parsed once, and what the app keeps in it from one try to the next."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,7 +11,8 @@ from pydantic import ValidationError
 from shared import telemetry
 from shared.basics.clock import format_timestamp
 from shared.messages.decoding import read_object
-from shared.messages.models import Message, QueueName, correlation_id_of, next_attempt, wrapped
+from shared.messages.models import MAX_NUMBER, Message, QueueName
+from shared.messages.reading import wrapped
 
 # How far ahead of its queue a message's first_enqueued is believed: clocks differ, and the items of one file are
 # numbered by microseconds. One from further ahead would supersede all that follows.
@@ -109,3 +111,13 @@ def read_envelope(queue: QueueName, body: bytes, enqueued_at: datetime) -> Envel
         correlation_id=kept.correlation_id or own_id,
         traceparent=telemetry.traceparent_of(kept.traceparent, own_id),
     )
+
+
+def next_attempt(attempt: int) -> int:
+    """Returns the number of the try after this one; the largest stays what it is, since no column holds more."""
+    return min(attempt + 1, MAX_NUMBER)
+
+
+def correlation_id_of(body: bytes, first_enqueued: datetime) -> str:
+    """Makes a correlation id for a message that brought none: the same each time the queue hands the message out."""
+    return hashlib.sha256(body + first_enqueued.isoformat().encode()).hexdigest()[:32]

@@ -3,10 +3,9 @@
 Producers may send base64 or plain text. A bare STAC Item or ItemCollection is a message of queue `items` too.
 """
 
-import hashlib
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,15 +15,11 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    ValidationError,
     model_validator,
 )
 
 from shared.basics.clock import EARLIEST_MOMENT, LATEST_MOMENT
-from shared.basics.errors import BadMessage
-from shared.basics.json_codec import write_json
 from shared.basics.redact import MAX_TEXT, redact
-from shared.messages.faults import faults_of
 
 
 class QueueName(StrEnum):
@@ -39,10 +34,6 @@ class QueueName(StrEnum):
 
 # The queues whose messages the app handles; each has a poison queue.
 WORK_QUEUES = tuple(queue for queue in QueueName if queue is not QueueName.RESULTS)
-
-# A queue message holds 64 KiB of text, which is 48 KiB of bytes before base64
-# (learn.microsoft.com/rest/api/storageservices/put-message).
-MAX_BODY_BYTES = 49_152
 
 
 class IfExists(StrEnum):
@@ -60,20 +51,13 @@ class IfExists(StrEnum):
 
 # The fields one of which says where a collection's definition comes from.
 DEFINITION_SOURCES = ("definition", "href", "planetary_computer")
-# What the app itself sends again must fit a queue too: room for the fields it adds, and for the URL of a payload.
-MAX_FIELDS_BYTES = MAX_BODY_BYTES - 2_048
 
 # A blob's name has up to 1,024 characters, which are up to nine each in a URL, and the container's URL stands before it
 # (learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata).
 MAX_HREF = 10_240
 
 # The largest number that a column of a table holds as a plain integer (Edm.Int32).
-_MAX_NUMBER = 2**31 - 1
-
-
-def next_attempt(attempt: int) -> int:
-    """Returns the number of the try after this one; the largest stays what it is, since no column holds more."""
-    return min(attempt + 1, _MAX_NUMBER)
+MAX_NUMBER = 2**31 - 1
 
 
 def _storable(moment: datetime) -> datetime:
@@ -92,7 +76,7 @@ def _written_out(moment: object) -> object:
 # Redacted, since they go into rows, results and logs.
 CorrelationId = Annotated[str, Field(max_length=200), AfterValidator(redact)]
 FileName = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(redact)]
-Count = Annotated[int, Field(strict=True, ge=0, le=_MAX_NUMBER)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_NUMBER)]
 Flag = Annotated[bool, Field(strict=True)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_storable)]
 
@@ -226,159 +210,3 @@ class BlobEventMessage(Message):
     """An event of queue `blob-events` that the app sent again; Event Grid sends the bare event."""
 
     event: Annotated[dict[str, Any], Field(description="the event of Event Grid, in its own schema or as a CloudEvent")]
-
-
-class Outcome(StrEnum):
-    """How a message ended."""
-
-    INGESTED = "ingested"
-    REPLACED = "replaced"
-    UNCHANGED = "unchanged"
-    SUPERSEDED = "superseded"
-    SKIPPED = "skipped"
-    FAILED = "failed"
-    CANCELED = "canceled"
-    DELETED = "deleted"
-    APPLIED = "applied"
-    REJECTED = "rejected"
-
-
-class Result(BaseModel):
-    """A message of queue `results`: the outcome of one message."""
-
-    model_config = ConfigDict(frozen=True)
-
-    collection: str | None
-    id: str | None
-    outcome: Outcome
-    operation_id: str | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    correlation_id: str | None = None
-    submitted_at: datetime | None = None
-    finished_at: datetime
-
-
-M = TypeVar("M", bound=Message)
-
-_QUEUES: dict[type[Message], QueueName] = {
-    ItemMessage: QueueName.ITEMS,
-    CollectionMessage: QueueName.COLLECTIONS,
-    DeletionMessage: QueueName.DELETIONS,
-    BlobEventMessage: QueueName.BLOB_EVENTS,
-}
-
-
-def wrapped(queue: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """Return a bare STAC Item or event as a field of a message, which has room for the app's own fields beside it.
-
-    Args:
-        queue: name of the queue.
-        fields: the parsed body; one that is not bare is returned as it is.
-    """
-    if queue == QueueName.ITEMS and fields.get("type") == "Feature":
-        return {"item": fields}
-    if queue == QueueName.BLOB_EVENTS and "event" not in fields:
-        return {"event": fields}
-    return fields
-
-
-def parse_message(kind: type[M], fields: dict[str, Any]) -> M:
-    """Checks the fields of a message.
-
-    Args:
-        kind: the model of the queue.
-        fields: the parsed JSON object.
-
-    Raises:
-        BadMessage: fields are missing, unknown or wrong; its sentence names each.
-    """
-    if "attempt" in fields:
-        # Sent again by an instance of the app, perhaps of a newer version: unknown fields are not a fault.
-        known = {info.alias or name for name, info in kind.model_fields.items()}
-        fields = {name: value for name, value in fields.items() if name in known}
-    fields = _without_nulls(kind, fields)
-    _check_size(kind, fields)
-    try:
-        return kind.model_validate(fields)
-    except ValidationError as error:
-        raise BadMessage("The message has wrong fields: " + "; ".join(faults_of(kind, error)) + ".") from None
-
-
-def _without_nulls(kind: type[Message], fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields without known ones that are null: many serializers write null for what is not given."""
-    known = {info.alias or name for name, info in kind.model_fields.items()}
-    return {name: value for name, value in fields.items() if value is not None or name not in known}
-
-
-def _check_size(kind: type[Message], fields: dict[str, Any]) -> None:
-    size = len(write_json(split_message(_QUEUES[kind], fields)[0]))
-    if size > MAX_FIELDS_BYTES:
-        raise BadMessage(
-            f"The message has {size:,} bytes besides what can be kept apart, which is more than could be sent again "
-            f"({MAX_FIELDS_BYTES:,}); shorten its other fields."
-        )
-
-
-def split_message(queue: str, fields: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    """Parts what stays in a message that is too large for a queue from what its href then leads to.
-
-    Args:
-        queue: name of the queue.
-        fields: the fields of the message.
-
-    Returns:
-        What stays, and what goes to the container `payloads`: the item, or all of a collection's configuration; None
-        where nothing of it can.
-    """
-    if queue == QueueName.ITEMS:
-        return {name: value for name, value in fields.items() if name != "item"}, fields.get("item")
-    if queue != QueueName.COLLECTIONS:
-        return fields, None
-    kept = Message.model_fields.keys() | {"collection"}
-    apart = {name: value for name, value in fields.items() if name not in kept}
-    return {name: value for name, value in fields.items() if name in kept}, apart or None
-
-
-def with_payload(message: CollectionMessage, content: dict[str, Any]) -> CollectionMessage:
-    """Returns the whole message of which a part was kept apart; what stayed in it wins.
-
-    Args:
-        message: what stayed, with the href.
-        content: what the href leads to.
-
-    Raises:
-        BadMessage: the two together are no message.
-    """
-    stayed, _ = split_message(QueueName.COLLECTIONS, dump_message(message))
-    return parse_message(CollectionMessage, {**content, **stayed})
-
-
-def parse_item_message(fields: dict[str, Any]) -> ItemMessage:
-    """Reads a message of queue `items`, which a bare STAC Item is too.
-
-    Raises:
-        BadMessage: see parse_message.
-    """
-    if fields.get("type") == "Feature":
-        return ItemMessage(item=fields)
-    if not fields.keys() & {"item", "href"}:
-        raise BadMessage(
-            "The message is neither a STAC Item nor an ItemCollection, and has no item or href; see docs/messages.md."
-        )
-    message = parse_message(ItemMessage, fields)
-    if message.item is not None and message.item.get("type") == "FeatureCollection":
-        raise BadMessage(
-            "The field item holds an ItemCollection; send that as the message itself, or a file's URL as href."
-        )
-    return message
-
-
-def correlation_id_of(body: bytes, first_enqueued: datetime) -> str:
-    """Makes a correlation id for a message that brought none: the same each time the queue hands the message out."""
-    return hashlib.sha256(body + first_enqueued.isoformat().encode()).hexdigest()[:32]
-
-
-def dump_message(message: Message) -> dict[str, Any]:
-    """Returns the fields of a message as JSON types, without those that were not given."""
-    return message.model_dump(mode="json", exclude_none=True, exclude_defaults=True, by_alias=True)

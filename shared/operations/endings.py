@@ -12,7 +12,8 @@ from shared.delivery.delays import SHORTEST, grown_delay
 from shared.delivery.delivery import Retry
 from shared.items.resume import resume_item
 from shared.items.stored import was_stored_since
-from shared.messages.models import IfExists, Outcome
+from shared.messages.models import IfExists
+from shared.messages.results import Outcome
 from shared.operations.access_faults import explain_access, was_opened_since
 from shared.records.status_rows import (
     ItemRow,

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from shared.basics.clock import format_timestamp
 from shared.basics.json_codec import read_json
 from shared.messages.envelope import Envelope
-from shared.messages.models import IfExists, QueueName, wrapped
+from shared.messages.models import IfExists, QueueName
+from shared.messages.reading import wrapped
 
 ITEM_PREFIX = "item~"
 OPERATION_PREFIX = "operation~"

@@ -11,7 +11,8 @@ from azure.storage.queue import QueueClient, QueueServiceClient
 from shared import telemetry
 from shared.basics.errors import BadMessage
 from shared.basics.json_codec import write_json
-from shared.messages.models import MAX_BODY_BYTES, MAX_FIELDS_BYTES, Result, split_message
+from shared.messages.results import Result
+from shared.messages.sizes import MAX_BODY_BYTES, MAX_FIELDS_BYTES, split_message
 from shared.storage.payloads import Payloads
 
 # Work must never expire (-1); the service's own default is 7 days

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from shared.messages.models import CollectionMessage, DeletionMessage, ItemMessage, Message, Result
+from shared.messages.models import CollectionMessage, DeletionMessage, ItemMessage, Message
+from shared.messages.results import Result
 from tests.cli.command import clean_environment
 from tests.running_stack import RunningStack, wait_for
 

@@ -19,7 +19,8 @@ from shared.clients import Clients
 from shared.delivery.blob_events import created_blob, receive_events, split_events
 from shared.delivery.poison import record_poison
 from shared.messages.decoding import decode_body, read_object
-from shared.messages.models import QueueName, parse_item_message
+from shared.messages.models import QueueName
+from shared.messages.reading import parse_item_message
 from shared.records.deadletters import body_of
 from tests.cli.guarded_storage import guarded
 from tests.data.blob_events import ENDPOINT, cloud_event, event_grid_event

@@ -16,12 +16,9 @@ from shared.configuration.shapes import Part
 from shared.configuration.wanted import wanted_collection
 from shared.files.images import MAX_THUMBNAIL_BYTES
 from shared.messages.decoding import decode_body
-from shared.messages.models import (
-    MAX_BODY_BYTES,
-    CollectionMessage,
-    QueueName,
-    parse_message,
-)
+from shared.messages.models import CollectionMessage, QueueName
+from shared.messages.reading import parse_message
+from shared.messages.sizes import MAX_BODY_BYTES
 from shared.operations.tracking import track_operations
 from shared.records.status_rows import OperationKind, OperationRow
 from tests.data.configurations import LOCATION, MOSAICS, RENDER_OPTIONS, as_message, as_planetary_computer_files

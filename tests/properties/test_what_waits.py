@@ -19,7 +19,8 @@ from shared.items.claiming import claimed_row
 from shared.items.ingestion import ingest_message
 from shared.items.work import Work
 from shared.messages.envelope import read_envelope
-from shared.messages.models import QueueName, parse_item_message
+from shared.messages.models import QueueName
+from shared.messages.reading import parse_item_message
 from shared.operations.tracking import track_operations
 from shared.records.status_rows import ItemStatus
 from shared.storage.payloads import Payloads

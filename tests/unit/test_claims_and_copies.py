@@ -11,7 +11,8 @@ from shared.delivery.delays import grown_delay, operation_wait, retry_delay
 from shared.items.claiming import claimed_row
 from shared.items.work import Work
 from shared.messages.envelope import Envelope, read_envelope
-from shared.messages.models import DeletionMessage, IfExists, QueueName, parse_item_message, parse_message
+from shared.messages.models import DeletionMessage, IfExists, QueueName
+from shared.messages.reading import parse_item_message, parse_message
 from shared.records.status_rows import HISTORY_LENGTH, ItemRow, ItemStatus, item_row, to_entity
 from shared.stac.items import prepare_item
 from shared.timings import Timings

@@ -5,7 +5,8 @@ import pytest
 from shared.basics.errors import BadContent, ErrorCode
 from shared.configuration.shapes import Part, in_service_spelling
 from shared.configuration.wanted import WantedCollection, wanted_collection, with_planetary_computer
-from shared.messages.models import CollectionMessage, parse_message
+from shared.messages.models import CollectionMessage
+from shared.messages.reading import parse_message
 from shared.stac.collections import prepare_collection
 from tests.data.documents import collection
 

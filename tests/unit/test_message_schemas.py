@@ -12,7 +12,8 @@ from cli.message_schemas import message_schemas
 from shared.basics.errors import BadMessage
 from shared.basics.json_codec import read_json
 from shared.configuration.shapes import SHAPES
-from shared.messages.models import CollectionMessage, DeletionMessage, ItemMessage, Message, parse_message
+from shared.messages.models import CollectionMessage, DeletionMessage, ItemMessage, Message
+from shared.messages.reading import parse_message
 from tests.data.blob_events import cloud_event, event_grid_event
 from tests.data.configurations import as_message, as_planetary_computer_files
 from tests.data.documents import collection, item

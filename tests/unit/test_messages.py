@@ -10,19 +10,10 @@ from hypothesis import strategies as st
 
 from shared.basics.errors import BadMessage
 from shared.messages.decoding import decode_body, read_object
-from shared.messages.models import (
-    MAX_FIELDS_BYTES,
-    MAX_HREF,
-    CollectionMessage,
-    DeletionMessage,
-    IfExists,
-    ItemMessage,
-    Message,
-    correlation_id_of,
-    dump_message,
-    parse_item_message,
-    parse_message,
-)
+from shared.messages.envelope import correlation_id_of
+from shared.messages.models import MAX_HREF, CollectionMessage, DeletionMessage, IfExists, ItemMessage, Message
+from shared.messages.reading import dump_message, parse_item_message, parse_message
+from shared.messages.sizes import MAX_FIELDS_BYTES
 from tests.data.documents import collection, item
 
 BODY = json.dumps({"href": "https://a.example/é.json"}, ensure_ascii=False).encode()
