@@ -1,6 +1,7 @@
 """What the deployment docs tell people to type and open exists."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from tests.infra.app_functions import triggers
 from tests.infra.parameters import OUTPUTS, given
 from tests.infra.predictions import ROOT
 
-DOCS = [ROOT / "docs" / name for name in ("deploy.md", "runbook.md", "settings.md")] + [ROOT / "SECURITY.md"]
+# docs/cli.md is written by the command itself.
+DOCS = [path for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "cli.md"]
+DOCS += [ROOT / "README.md", ROOT / "SECURITY.md"]
 
 each_document = pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 
@@ -35,7 +38,9 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @each_document
 def test_files_that_are_named_exist(path: Path) -> None:
-    for name in re.findall(r"`((?:infra|\.github|local|docs)/[\w./-]*)`", path.read_text(encoding="utf-8")):
+    for name in re.findall(
+        r"`((?:infra|\.github|local|docs|shared|cli|functions|tests|bench)/[\w./-]*)`", path.read_text(encoding="utf-8")
+    ):
         assert (ROOT / name).exists(), name
 
 
@@ -86,3 +91,16 @@ def test_commands_and_options_exist(path: Path) -> None:
             elif word in getattr(command, "commands", {}):
                 command = command.commands[word]
         assert command.name != "geocatalog", line
+
+
+def test_the_floors_of_the_docs_are_those_that_are_checked() -> None:
+    checked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (layers,) = [contract["layers"] for contract in checked["contracts"] if contract.get("containers") == ["shared"]]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table, walks = page.split("## The floors of shared/")[1].split("## Three walks")
+    rows = [row.split("|")[2] for row in table.splitlines() if row.startswith("| ")]
+    told = [found for row in rows if (found := re.findall(r"`(\w+)(?:\.py)?`", row))]
+    assert [set(row) for row in told] == [set(layer.split(" | ")) for layer in layers]
+    packages = [name for row in told for name in row if (ROOT / "shared" / name).is_dir()]
+    for walk in walks.split("## ")[0].strip().split("\n\n"):
+        assert [name for name in packages if walk.count(f"`{name}`") != 1] == []
