@@ -74,13 +74,18 @@ class Clients:
 
 
 def build_clients(
-    settings: Settings, *, credential: TokenCredential | None = None, now: Callable[[], datetime] = utc_now
+    settings: Settings,
+    *,
+    credential: TokenCredential | None = None,
+    storage: StorageClients | None = None,
+    now: Callable[[], datetime] = utc_now,
 ) -> Clients:
     """Builds the clients for the given settings; nothing is sent yet.
 
     Args:
         settings: the app's settings.
         credential: the identity to use; default: DefaultAzureCredential.
+        storage: the storage account's clients; default: those that INGEST_STORAGE names.
         now: tells the present moment.
 
     Raises:
@@ -89,7 +94,7 @@ def build_clients(
     credential = credential or make_credential()
     timings = Timings().scaled(settings.time_scale)
     try:
-        storage = connect_storage(settings.storage, credential)
+        storage = storage or connect_storage(settings.storage, credential)
     except ValueError as error:
         raise SettingsError(f"{error}.") from None
     sources = SourceStore(storage.tables)

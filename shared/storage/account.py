@@ -71,16 +71,27 @@ def connect_storage(connection: StorageConnection, credential: TokenCredential |
     Raises:
         ValueError: the connection string is malformed (its text is not shown).
     """
-    complete_queue_models()
     session = pooled_session(PooledAdapter())
-    clients = _build(connection, credential, session)
+    clients = clients_over(session, connection, credential)
     use_proxies(session, clients.queues.url, clients.blobs.url, clients.tables.url)
     return clients
 
 
-def _build(
-    connection: StorageConnection, credential: TokenCredential | None, session: requests.Session
+def clients_over(
+    session: requests.Session, connection: StorageConnection, credential: TokenCredential | None
 ) -> StorageClients:
+    """Build the clients over a session of one's own; nothing is sent yet.
+
+    Args:
+        session: what sends their requests.
+        connection: the connection string, or one URI per service.
+        credential: the identity to use with URIs; a connection string needs none.
+
+    Raises:
+        ValueError: the connection string is malformed (its text is not shown).
+    """
+    complete_queue_models()
+
     def options(of_service: dict[str, Any]) -> dict[str, Any]:
         return {"transport": azure_transport(session), **_CALL_OPTIONS, **of_service}
 

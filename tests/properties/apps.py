@@ -1,4 +1,4 @@
-"""The app's real clients for tests: on Azurite and the GeoCatalog emulator, on a clock that the test may move."""
+"""The app's real clients for tests: on a storage account, the GeoCatalog emulator, and a clock that tests move."""
 
 import base64
 import json
@@ -15,10 +15,14 @@ from local.azurite import Azurite
 from shared.basics.clock import utc_now
 from shared.clients import Clients, build_clients
 from shared.delivery.poison import PoisonDesk
-from shared.settings import read_settings
+from shared.settings import Settings, read_settings
+from shared.storage.account import StorageClients, clients_over
 from shared.storage.tables import PACING
 from shared.timings import Timings
 from shared.upkeep.provision import QUEUES, create_storage
+from tests.memory.account import MemoryAccount
+
+Account = Azurite | MemoryAccount
 
 _MESSAGES_A_CALL = 32  # the service's limit
 
@@ -49,25 +53,30 @@ class Clock:
         return moment + next(ahead for since, ahead in reversed(self._ahead) if since <= moment)
 
 
-def make_app(azurite: Azurite, catalog_url: str, clock: Clock | None = None, **environment: str) -> Clients:
+def make_app(account: Account, catalog_url: str, clock: Clock | None = None, **environment: str) -> Clients:
     """Build the app's clients as the host would, and everything they need in their storage."""
     settings = read_settings(
         {
             "GEOCATALOG_URL": catalog_url,
-            "INGEST_STORAGE": azurite.connection_string(),
+            "INGEST_STORAGE": account.connection_string(),
             "MAX_REQUESTS_PER_SECOND": "0",
             "PLANETARY_COMPUTER_URL": catalog_url,  # never asked
             **environment,
         }
     )
-    app = build_clients(settings, credential=AnyToken(), now=(clock or Clock()).now)
+    storage = _memory_clients(account, settings) if isinstance(account, MemoryAccount) else None
+    app = build_clients(settings, credential=AnyToken(), storage=storage, now=(clock or Clock()).now)
     create_storage(app.storage)
     return app
 
 
-def make_quick_app(azurite: Azurite, catalog_url: str, **environment: str) -> Clients:
+def _memory_clients(account: MemoryAccount, settings: Settings) -> StorageClients:
+    return clients_over(account.session(), settings.storage, None)
+
+
+def make_quick_app(account: Account, catalog_url: str, **environment: str) -> Clients:
     """Build clients whose delays are a thousandth, while answers and claims have their real time on a slow machine."""
-    made = make_app(azurite, catalog_url, None, **{"TIME_SCALE": "0.001", **environment})
+    made = make_app(account, catalog_url, None, **{"TIME_SCALE": "0.001", **environment})
     real = Timings()
     made.geocatalog._read_timeout = real.read_timeout.total_seconds()  # noqa: SLF001 - as the real app has it
     return replace(made, timings=replace(made.timings, call_budget=real.call_budget, claim=real.claim))

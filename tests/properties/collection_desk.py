@@ -5,7 +5,6 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from local.azurite import Azurite
 from shared.clients import Clients
 from shared.collections.configure import configure_message
 from shared.collections.deletions_queue import delete_message
@@ -13,7 +12,7 @@ from shared.items.ingestion import ingest_message
 from shared.messages.models import QueueName
 from shared.operations.tracking import track_operations
 from shared.storage.tables import STATUS
-from tests.properties.apps import Clock, clear_queues, make_app, results, take_all
+from tests.properties.apps import Account, Clock, clear_queues, make_app, results, take_all
 from tests.properties.catalog import Catalog
 from tests.properties.interrupts import Fuse, Killed, interruptible
 
@@ -37,10 +36,10 @@ class Desk:
         announced: every result so far.
     """
 
-    def __init__(self, azurite: Azurite, catalog: Catalog, **environment: str) -> None:
+    def __init__(self, account: Account, catalog: Catalog, **environment: str) -> None:
         self.clock, self.catalog, self.fuse = Clock(), catalog, Fuse()
-        self.app = self._made_app(azurite, environment, Fuse())
-        self._handling = self._made_app(azurite, environment, self.fuse)
+        self.app = self._made_app(account, environment, Fuse())
+        self._handling = self._made_app(account, environment, self.fuse)
         self.announced: list[dict[str, Any]] = []
         self._with_operations: set[str] = set()
 
@@ -58,9 +57,9 @@ class Desk:
             self._with_operations.add(message.get("collection") or message["item"]["collection"])
         self.app.queues.send(queue, message)
 
-    def _made_app(self, azurite: Azurite, environment: dict[str, str], fuse: Fuse) -> Clients:
-        app = make_app(azurite, self.catalog.url, self.clock, **environment)
-        return interruptible(app, azurite, fuse, lambda request, answer: None)  # noqa: ARG005
+    def _made_app(self, account: Account, environment: dict[str, str], fuse: Fuse) -> Clients:
+        app = make_app(account, self.catalog.url, self.clock, **environment)
+        return interruptible(app, account, fuse, lambda request, answer: None)  # noqa: ARG005
 
     def deliver(self) -> int:
         """Hand out every message that waits, once, and give how many there were."""

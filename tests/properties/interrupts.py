@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+import requests
 from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
@@ -13,7 +14,6 @@ from azure.storage.queue import QueueClient, QueueServiceClient
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
-from local.azurite import Azurite
 from shared.clients import Clients
 from shared.records.deadletters import DeadLetters
 from shared.records.shared_pause import SharedPause
@@ -21,6 +21,8 @@ from shared.records.status_store import StatusStore
 from shared.storage.account import StorageClients
 from shared.storage.payloads import Payloads
 from shared.storage.queues import Queues
+from tests.memory.account import MemoryAccount
+from tests.properties.apps import Account
 
 T = TypeVar("T")
 
@@ -74,8 +76,8 @@ def kill() -> None:
 
 
 class _FusedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK gives it no type
-    def __init__(self, fuse: Fuse) -> None:
-        super().__init__()
+    def __init__(self, fuse: Fuse, session: requests.Session | None) -> None:
+        super().__init__(session=session)
         self._fuse = fuse
 
     def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401 - the SDK's own types
@@ -112,22 +114,23 @@ class _UndelayedQueues(QueueServiceClient):
 
 
 def interruptible(
-    app: Clients, azurite: Azurite, fuse: Fuse, on_answer: Callable[[PreparedRequest, Response], None]
+    app: Clients, account: Account, fuse: Fuse, on_answer: Callable[[PreparedRequest, Response], None]
 ) -> Clients:
     """Rebuild an app's clients so that every call to storage and GeoCatalog goes through the fuse.
 
     Args:
         app: the clients; its GeoCatalog client is changed.
-        azurite: the storage.
+        account: the storage.
         fuse: decides what happens at which call.
         on_answer: sees each answer of GeoCatalog before the app does.
     """
-    text = azurite.connection_string()
+    text = account.connection_string()
+    session = account.session() if isinstance(account, MemoryAccount) else None
     once: dict[str, Any] = {"retry_total": 0}
     storage = StorageClients(
-        queues=_UndelayedQueues.from_connection_string(text, transport=_FusedTransport(fuse), **once),
-        blobs=BlobServiceClient.from_connection_string(text, transport=_FusedTransport(fuse), **once),
-        tables=TableServiceClient.from_connection_string(text, transport=_FusedTransport(fuse), **once),
+        queues=_UndelayedQueues.from_connection_string(text, transport=_FusedTransport(fuse, session), **once),
+        blobs=BlobServiceClient.from_connection_string(text, transport=_FusedTransport(fuse, session), **once),
+        tables=TableServiceClient.from_connection_string(text, transport=_FusedTransport(fuse, session), **once),
     )
     app.geocatalog._session.mount("http://", _FusedAdapter(fuse, on_answer))  # noqa: SLF001 - the network below it
     now: Callable[[], datetime] = app.now

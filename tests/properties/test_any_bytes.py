@@ -12,7 +12,6 @@ from azure.core.exceptions import AzureError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.azurite import Azurite
 from shared.clients import Clients
 from shared.collections.configure import configure_message
 from shared.collections.deletions_queue import delete_message
@@ -22,7 +21,7 @@ from shared.items.ingestion import ingest_message
 from shared.messages.models import BlobEventMessage, CollectionMessage, DeletionMessage, ItemMessage, Message, QueueName
 from tests.data.blob_events import event_grid_event
 from tests.data.documents import collection, item
-from tests.properties.apps import clear_queues, make_app, message_count, poison_desk, results
+from tests.properties.apps import Account, clear_queues, make_app, message_count, poison_desk, results
 from tests.properties.catalog import COLLECTION, Catalog
 
 HANDLERS: dict[str, Callable[[bytes, Clients], None]] = {
@@ -93,8 +92,8 @@ def _informed(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.fixture(scope="module")
-def app(azurite: Azurite, catalog: Catalog) -> Clients:
-    made = make_app(azurite, catalog.url, ALLOWED_HREF_HOSTS="a.example")
+def app(account: Account, catalog: Catalog) -> Clients:
+    made = make_app(account, catalog.url, ALLOWED_HREF_HOSTS="a.example")
     clear_queues(made)
     catalog.reset()
     return made

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from local.azurite import Azurite
 from shared.basics.errors import BadMessage as Undecodable
 from shared.clients import Clients
 from shared.collections.configure import configure_message
@@ -18,7 +17,7 @@ from shared.messages.decoding import decode_body
 from shared.messages.models import (
     QueueName,
 )
-from tests.properties.apps import clear_queues, make_app, message_count, results
+from tests.properties.apps import Account, clear_queues, make_app, message_count, results
 from tests.properties.bad_messages import BadMessage, read_bad_messages
 from tests.properties.catalog import COLLECTION, Catalog
 
@@ -32,9 +31,9 @@ BAD_MESSAGES = list(read_bad_messages())
 
 
 @pytest.fixture(scope="module")
-def app(azurite: Azurite, catalog: Catalog) -> Iterator[Clients]:
+def app(account: Account, catalog: Catalog) -> Iterator[Clients]:
     """Build clients on empty queues and tables; at the end nothing has been asked or sent."""
-    made = make_app(azurite, catalog.url)
+    made = make_app(account, catalog.url)
     clear_queues(made)
     for table in (*TABLES, "sources"):  # hosts of sources are allowed
         taken_rows(made, table)

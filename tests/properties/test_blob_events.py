@@ -25,7 +25,17 @@ from shared.records.deadletters import body_of
 from tests.cli.guarded_storage import guarded
 from tests.data.blob_events import ENDPOINT, cloud_event, event_grid_event
 from tests.integration.host.host_under_test import eventually
-from tests.properties.apps import Clock, clear_queues, decoded, make_app, message_count, poison_desk, results, take_all
+from tests.properties.apps import (
+    Account,
+    Clock,
+    clear_queues,
+    decoded,
+    make_app,
+    message_count,
+    poison_desk,
+    results,
+    take_all,
+)
 
 Event = dict[str, Any]
 
@@ -81,8 +91,8 @@ def test_any_name_is_read_alike_from_every_form_of_an_event(schema: str, form: s
 
 
 @pytest.fixture(scope="module")
-def app(azurite: Azurite) -> Clients:
-    return make_app(azurite, "http://127.0.0.1:9")
+def app(account: Account) -> Clients:
+    return make_app(account, "http://127.0.0.1:9")
 
 
 @pytest.fixture(autouse=True)

@@ -39,7 +39,6 @@ from hypothesis.stateful import (
 )
 from requests import PreparedRequest, Response
 
-from local.azurite import Azurite
 from shared.basics.clock import format_timestamp, parse_timestamp
 from shared.basics.json_codec import write_json
 from shared.clients import Clients
@@ -54,7 +53,7 @@ from shared.operations.tracking import track_operations
 from shared.records.status_rows import OPERATION_PREFIX, TERMINAL, ItemStatus
 from shared.stac.items import prepare_item
 from tests.data.documents import item
-from tests.properties.apps import Clock, clear_queues, make_app, results
+from tests.properties.apps import Account, Clock, clear_queues, make_app, results
 from tests.properties.catalog import COLLECTION, Catalog, wait_until
 from tests.properties.interrupts import Fuse, Killed, interruptible, kill
 
@@ -482,12 +481,12 @@ def content_hash(stored: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def world(azurite: Azurite, catalog: Catalog) -> World:
+def world(account: Account, catalog: Catalog) -> World:
     clock, fuse = Clock(), Fuse()
-    plain = make_app(azurite, catalog.url, clock)
+    plain = make_app(account, catalog.url, clock)
     made = World(plain, plain, catalog, clock, fuse)
-    made.app = interruptible(plain, azurite, fuse, made.on_answer)
-    made.elsewhere = interruptible(make_app(azurite, catalog.url, clock), azurite, fuse, made.on_answer)
+    made.app = interruptible(plain, account, fuse, made.on_answer)
+    made.elsewhere = interruptible(make_app(account, catalog.url, clock), account, fuse, made.on_answer)
     clear_queues(plain)
     for table in ("status", "deadletters"):
         client = plain.storage.tables.get_table_client(table)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from local.azurite import Azurite
 from shared.collections.steps import Step, part_steps, read_part
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import wanted_collection
@@ -23,7 +22,7 @@ from shared.operations.tracking import track_operations
 from shared.records.status_rows import OperationKind, OperationRow
 from tests.data.configurations import LOCATION, MOSAICS, RENDER_OPTIONS, as_message, as_planetary_computer_files
 from tests.data.documents import collection, item
-from tests.properties.apps import results, take_all
+from tests.properties.apps import Account, results, take_all
 from tests.properties.catalog import Catalog, wait_until
 from tests.properties.collection_desk import Desk
 from tests.properties.interrupts import kill
@@ -35,8 +34,8 @@ _numbers = count()
 
 
 @pytest.fixture(scope="module")
-def one_desk(azurite: Azurite, catalog: Catalog) -> Desk:
-    return Desk(azurite, catalog)
+def one_desk(account: Account, catalog: Catalog) -> Desk:
+    return Desk(account, catalog)
 
 
 @pytest.fixture
@@ -189,9 +188,9 @@ def test_a_changed_option_keeps_its_id(desk: Desk, name: str) -> None:
 
 
 def test_a_planetary_computer_collection_brings_all_and_the_second_message_makes_no_write(
-    azurite: Azurite, catalog: Catalog, planetary_computer: str, name: str
+    account: Account, catalog: Catalog, planetary_computer: str, name: str
 ) -> None:
-    desk = Desk(azurite, catalog, PLANETARY_COMPUTER_URL=planetary_computer)
+    desk = Desk(account, catalog, PLANETARY_COMPUTER_URL=planetary_computer)
     desk.clear()
     message = {"planetary_computer": "sentinel-2-l2a", "collection": name, "title": "Mine"}
     assert desk.apply(message)["outcome"] == "applied"
@@ -403,9 +402,9 @@ def test_a_thumbnail_over_the_limit_and_one_that_is_not_there(desk: Desk, name: 
 
 
 def test_a_thumbnail_whose_host_does_not_answer_holds_up_nothing_else(
-    azurite: Azurite, catalog: Catalog, name: str
+    account: Account, catalog: Catalog, name: str
 ) -> None:
-    desk = Desk(azurite, catalog, ALLOWED_HREF_HOSTS="127.0.0.1:9")
+    desk = Desk(account, catalog, ALLOWED_HREF_HOSTS="127.0.0.1:9")
     desk.clear()
     desk.send(_small(name) | {"thumbnail": {"href": "http://127.0.0.1:9/thumb.png"}})
     while "most-recent" not in desk.ids(name, "mosaics"):

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from local.azurite import Azurite
 from shared.basics.errors import ErrorCode
 from shared.clients import Clients
 from shared.items.ingestion import ingest_message
@@ -14,7 +13,7 @@ from shared.messages.models import QueueName
 from shared.operations.tracking import track_operations
 from shared.records.status_rows import ItemStatus
 from tests.data.documents import item
-from tests.properties.apps import clear_queues, make_quick_app, message_count, results, take_all
+from tests.properties.apps import Account, clear_queues, make_quick_app, message_count, results, take_all
 from tests.properties.catalog import COLLECTION, Catalog, wait_until
 
 EXISTS = {"method": "POST", "path": "*/items", "kind": "status", "status": 409, "count": 1}
@@ -22,9 +21,9 @@ LOST = {"method": "POST", "path": "*/items", "kind": "lose_response", "count": 1
 
 
 @pytest.fixture
-def app(azurite: Azurite, catalog: Catalog) -> Clients:
+def app(account: Account, catalog: Catalog) -> Clients:
     """Build clients on empty queues, with delays of milliseconds."""
-    made = make_quick_app(azurite, catalog.url)
+    made = make_quick_app(account, catalog.url)
     clear_queues(made)
     catalog.reset()
     return made

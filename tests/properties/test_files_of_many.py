@@ -24,7 +24,7 @@ from shared.messages.models import QueueName
 from shared.records.deadletters import body_of
 from tests.data.blob_events import event_grid_event
 from tests.data.documents import item
-from tests.properties.apps import clear_queues, decoded, make_app, results
+from tests.properties.apps import Account, clear_queues, decoded, make_app, results
 from tests.properties.catalog import wait_until
 from tests.properties.interrupts import Fuse, Killed, interruptible, kill
 
@@ -33,8 +33,8 @@ EVENT = write_json(event_grid_event("many.json"))
 
 
 @pytest.fixture(scope="module")
-def app(azurite: Azurite) -> Clients:
-    return make_app(azurite, "http://127.0.0.1:9", TIME_SCALE="0.1")
+def app(account: Account) -> Clients:
+    return make_app(account, "http://127.0.0.1:9", TIME_SCALE="0.1")
 
 
 @pytest.fixture(autouse=True)
@@ -268,10 +268,10 @@ def test_a_wrong_entry_is_the_same_dead_letter_in_a_short_collection_and_in_a_lo
 
 @pytest.mark.parametrize("bare", [False, True], ids=["file", "message"])
 def test_many_wrong_entries_outlast_no_run(
-    app: Clients, azurite: Azurite, monkeypatch: pytest.MonkeyPatch, *, bare: bool
+    app: Clients, account: Account, monkeypatch: pytest.MonkeyPatch, *, bare: bool
 ) -> None:
     monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", 100)
-    hurried = make_app(azurite, "http://127.0.0.1:9", TIME_SCALE="0.000001")  # in which a run's time is always over
+    hurried = make_app(account, "http://127.0.0.1:9", TIME_SCALE="0.000001")  # in which a run's time is always over
     document = write_json({"type": "FeatureCollection", "features": [*range(120), item("a")]})
     bodies = [document if bare else write_json({"href": drop(app, document)})]
     rejected, found = [0], []
@@ -293,12 +293,12 @@ def test_many_wrong_entries_outlast_no_run(
 
 @pytest.mark.parametrize("calls", [*range(2, 31, 4)])
 def test_a_killed_run_rejects_again_what_it_did_since_its_last_record(
-    app: Clients, azurite: Azurite, monkeypatch: pytest.MonkeyPatch, calls: int
+    app: Clients, account: Account, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     monkeypatch.setattr(fan_out, "MAX_ITEMS_PER_RUN", 8)
     monkeypatch.setattr(fan_out, "ITEMS_PER_RECORD", 2)
     fuse = Fuse()
-    fused = interruptible(app, azurite, fuse, lambda *_: None)
+    fused = interruptible(app, account, fuse, lambda *_: None)
     (message,) = ingest(fused, write_json({"type": "FeatureCollection", "features": [*range(9)]}))
     fuse.set(calls, kill, after=False)
     with pytest.raises(Killed):
@@ -431,7 +431,9 @@ ingest_message(sys.argv[2].encode(), datetime.fromisoformat(sys.argv[3]), app)
 """
 
 
-def test_a_killed_run_is_gone_on_with(app: Clients, azurite: Azurite) -> None:
+def test_a_killed_run_is_gone_on_with(azurite: Azurite) -> None:
+    app = make_app(azurite, "http://127.0.0.1:9", TIME_SCALE="0.1")
+    clear_queues(app)
     names = [f"item-{number:04}" for number in range(1_500)]
     message = write_json({"href": drop(app, ndjson(*map(item, names)))})
     moment = app.now()
@@ -483,10 +485,10 @@ def fuse() -> Fuse:
 
 
 @pytest.fixture
-def fused(app: Clients, azurite: Azurite, fuse: Fuse, monkeypatch: pytest.MonkeyPatch) -> Clients:
+def fused(app: Clients, account: Account, fuse: Fuse, monkeypatch: pytest.MonkeyPatch) -> Clients:
     """Give clients whose calls may be interrupted, of an app to which a thousand bytes are much."""
     monkeypatch.setattr(large_documents, "LARGE_BYTES", 1_000)
-    return interruptible(app, azurite, fuse, lambda *_: None)
+    return interruptible(app, account, fuse, lambda *_: None)
 
 
 @pytest.fixture(params=[5, 1_000], ids=["in several runs", "in one run"])

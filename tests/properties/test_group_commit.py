@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseTimeoutError
 
-from local.azurite import Azurite
 from shared.basics import deadline
 from shared.clients import Clients
 from shared.storage.group_commit import Conflict, GroupCommit, Metadata
 from shared.storage.transactions import Write
-from tests.properties.apps import make_app
+from tests.properties.apps import Account, make_app
 from tests.properties.catalog import wait_until
 
 PATIENCE = 60.0
@@ -69,8 +68,8 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def app(azurite: Azurite) -> Clients:
-    return make_app(azurite, "http://127.0.0.1:1")
+def app(account: Account) -> Clients:
+    return make_app(account, "http://127.0.0.1:1")
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from azure.storage.blob import ContainerClient
 
-from local.azurite import Azurite
 from shared.basics.errors import BadMessage, ErrorCode, IngestionError, Unavailable
 from shared.clients import Clients
-from tests.properties.apps import make_app
+from tests.properties.apps import Account, make_app
 
 LIMIT = 1000
 CONTENT = b'{"type": "Feature"}'
@@ -60,9 +59,9 @@ def host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def app(azurite: Azurite, host: str) -> Clients:
+def app(account: Account, host: str) -> Clients:
     """Build clients that may fetch from the site and from one name that leads nowhere public."""
-    return make_app(azurite, "http://127.0.0.1:9", ALLOWED_HREF_HOSTS=f"{host},localtest.invalid,10.0.0.1")
+    return make_app(account, "http://127.0.0.1:9", ALLOWED_HREF_HOSTS=f"{host},localtest.invalid,10.0.0.1")
 
 
 def refusal(app: Clients, href: str) -> IngestionError:
@@ -160,8 +159,8 @@ def test_a_transfer_that_breaks_off_is_tried_again(app: Clients, host: str) -> N
     assert isinstance(refusal(app, f"http://{host}/200/short"), Unavailable)
 
 
-def test_a_transfer_that_never_ends_is_left(azurite: Azurite, host: str) -> None:
-    hurried = make_app(azurite, "http://127.0.0.1:9", ALLOWED_HREF_HOSTS=host, TIME_SCALE="0.001")
+def test_a_transfer_that_never_ends_is_left(account: Account, host: str) -> None:
+    hurried = make_app(account, "http://127.0.0.1:9", ALLOWED_HREF_HOSTS=host, TIME_SCALE="0.001")
 
     error = refusal(hurried, f"http://{host}/200/slow/large")
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from azure.core.exceptions import AzureError
 
-from local.azurite import Azurite
 from shared.basics.errors import ErrorCode
 from shared.basics.json_codec import write_json
 from shared.clients import Clients, build_clients
@@ -24,7 +23,7 @@ from shared.records.status_rows import ItemRow, ItemStatus
 from shared.settings import StorageConnection
 from shared.storage.tables import STATUS
 from tests.data.documents import item
-from tests.properties.apps import Clock, clear_queues, make_app, poison_desk, results, take_all
+from tests.properties.apps import Account, Clock, clear_queues, make_app, poison_desk, results, take_all
 from tests.properties.catalog import COLLECTION, Catalog, wait_until
 
 ONE_PASS = timedelta(seconds=0.9)  # shorter than the pause between two passes
@@ -39,8 +38,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def app(azurite: Azurite, catalog: Catalog, clock: Clock) -> Clients:
-    made = make_app(azurite, catalog.url, clock)
+def app(account: Account, catalog: Catalog, clock: Clock) -> Clients:
+    made = make_app(account, catalog.url, clock)
     clear_queues(made)
     catalog.reset()
     catalog.behave(forget_operations=False, operation_failures=[])

@@ -7,7 +7,6 @@ from itertools import count
 
 import pytest
 
-from local.azurite import Azurite
 from shared.basics.parallel import run_all
 from shared.clients import Clients
 from shared.items.resume import resume_for_a_while, resume_for_sources, resume_held
@@ -17,7 +16,7 @@ from shared.records.status_rows import HELD_PREFIX, ItemRow, ItemStatus
 from shared.sources.specs import parse_source
 from shared.sources.wanted import want_source
 from tests.data.documents import item
-from tests.properties.apps import clear_queues, make_app, message_count
+from tests.properties.apps import Account, clear_queues, make_app, message_count
 from tests.properties.catalog import Catalog
 
 CODE = "PublicAccessRestricted"
@@ -26,8 +25,8 @@ _numbers = count()
 
 
 @pytest.fixture(scope="module")
-def one_app(azurite: Azurite, catalog: Catalog) -> Clients:
-    return make_app(azurite, catalog.url)
+def one_app(account: Account, catalog: Catalog) -> Clients:
+    return make_app(account, catalog.url)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from local.azurite import Azurite
 from shared.basics.errors import ErrorCode
 from shared.clients import Clients
 from shared.collections.configure import configure_message
@@ -27,6 +26,7 @@ from shared.storage.payloads import Payloads
 from shared.storage.queues import Queues
 from tests.data.documents import collection, item
 from tests.properties.apps import (
+    Account,
     Clock,
     clear_queues,
     decoded,
@@ -43,18 +43,18 @@ DATED = {"datetime": "2026-04-16T10:00:00Z"}
 
 
 @pytest.fixture
-def app(azurite: Azurite, catalog: Catalog) -> Clients:
+def app(account: Account, catalog: Catalog) -> Clients:
     """Build clients on empty queues, with delays of seconds."""
-    made = make_quick_app(azurite, catalog.url)
+    made = make_quick_app(account, catalog.url)
     clear_queues(made)
     catalog.reset()
     return made
 
 
 @pytest.fixture
-def pausing(azurite: Azurite, catalog: Catalog, clock: Clock) -> Clients:
+def pausing(account: Account, catalog: Catalog, clock: Clock) -> Clients:
     """Build clients with the real delays, on a clock that the test moves."""
-    made = make_app(azurite, catalog.url, clock)
+    made = make_app(account, catalog.url, clock)
     clear_queues(made)
     catalog.reset()
     return made
@@ -113,8 +113,8 @@ def test_a_moment_ahead_of_the_queue_does_not_supersede_what_follows(app: Client
     assert row.first_enqueued == sent
 
 
-def test_a_version_that_is_no_longer_served_holds_items(azurite: Azurite, catalog: Catalog, app: Clients) -> None:
-    old = make_quick_app(azurite, catalog.url, GEOCATALOG_API_VERSION="2024-01-31-preview")
+def test_a_version_that_is_no_longer_served_holds_items(account: Account, catalog: Catalog, app: Clients) -> None:
+    old = make_quick_app(account, catalog.url, GEOCATALOG_API_VERSION="2024-01-31-preview")
 
     ingest_message(encoded({"item": item("versioned", collection=COLLECTION)}), old.now(), old)
 
@@ -124,8 +124,8 @@ def test_a_version_that_is_no_longer_served_holds_items(azurite: Azurite, catalo
     assert "GEOCATALOG_API_VERSION" in str(row.error_message)
 
 
-def test_an_item_that_only_waits_in_line_is_not_given_up(azurite: Azurite, catalog: Catalog) -> None:
-    desk = Desk(azurite, catalog)
+def test_an_item_that_only_waits_in_line_is_not_given_up(account: Account, catalog: Catalog) -> None:
+    desk = Desk(account, catalog)
     desk.clear()
     desk.send({"item": item("in-line", collection=COLLECTION), "force": True}, QueueName.ITEMS)
     for _ in range(3):
@@ -187,8 +187,8 @@ def test_an_item_that_a_file_held_outlives_the_file(app: Clients, catalog: Catal
         assert results(app) == []
 
 
-def test_an_item_that_cannot_be_kept_now_is_delayed(app: Clients, azurite: Azurite, catalog: Catalog) -> None:
-    nowhere = azurite.connection_string().replace(azurite.blob_endpoint(), "http://127.0.0.1:9/devstoreaccount1")
+def test_an_item_that_cannot_be_kept_now_is_delayed(app: Clients, catalog: Catalog) -> None:
+    nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:9/a"
     payloads = Payloads(BlobServiceClient.from_connection_string(nowhere, retry_total=0))
     queues = Queues(app.storage.queues, payloads, results_queue=app.settings.results_queue)
     content = json.dumps(item("not-kept", collection=COLLECTION, properties={**DATED, "note": "x" * 60_000}))
@@ -201,8 +201,8 @@ def test_an_item_that_cannot_be_kept_now_is_delayed(app: Clients, azurite: Azuri
     assert results(app) == []
 
 
-def test_the_own_rate_makes_nobody_else_wait(azurite: Azurite, catalog: Catalog) -> None:
-    app = make_app(azurite, catalog.url, MAX_REQUESTS_PER_SECOND="0.1")
+def test_the_own_rate_makes_nobody_else_wait(account: Account, catalog: Catalog) -> None:
+    app = make_app(account, catalog.url, MAX_REQUESTS_PER_SECOND="0.1")
     clear_queues(app)
     catalog.reset()
     for number in range(2):
@@ -255,9 +255,9 @@ def test_the_pause_lasts_as_long_as_the_service_asked(pausing: Clients, catalog:
 
 @pytest.mark.parametrize("prefix", ["/wrong", ""])
 def test_a_404_asks_for_the_collection_only_where_geocatalog_said_it(
-    azurite: Azurite, catalog: Catalog, app: Clients, prefix: str
+    account: Account, catalog: Catalog, app: Clients, prefix: str
 ) -> None:
-    lost = make_quick_app(azurite, catalog.url + prefix)
+    lost = make_quick_app(account, catalog.url + prefix)
     ingest_message(encoded(item(f"lost{len(prefix)}", collection="nowhere-yet")), app.now(), lost)
     row = app.status.get("nowhere-yet", f"lost{len(prefix)}")
     assert row
