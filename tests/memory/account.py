@@ -9,11 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
 from shared.basics.clock import utc_now
-from shared.http.sessions import pooled_session
+from shared.http.sessions import PooledAdapter, pooled_session
 from tests.memory.blobs import BlobService
 from tests.memory.queues import QueueService
 from tests.memory.tables import TableService
@@ -56,7 +55,7 @@ class MemoryAccount:
             return self._services[host](call)
 
 
-class _Adapter(HTTPAdapter):
+class _Adapter(PooledAdapter):
     def __init__(self, account: MemoryAccount) -> None:
         super().__init__()
         self._account = account
