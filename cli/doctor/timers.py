@@ -24,7 +24,7 @@ def check_timers(app: Clients) -> Iterator[Finding]:
     Raises:
         azure.core.exceptions.AzureError: table `pacing` could not be read.
     """
-    beats = read_heartbeats(app)
+    beats = read_heartbeats(app.storage)
     now = app.now()
     for timer in TIMERS:
         beat = beats.get(timer)

@@ -90,7 +90,7 @@ def read_unmanaged(app: Clients, managed: list[SourceState]) -> list[SourceState
         shared.basics.errors.IngestionError: GeoCatalog could not be reached or refused.
     """
     ours = {source.source_id for source in managed}
-    others = [_unmanaged(source) for source in all_sources(app) if source.get("id") not in ours]
+    others = [_unmanaged(source) for source in all_sources(app.geocatalog) if source.get("id") not in ours]
     return sorted(others, key=lambda source: source.container_url)
 
 

@@ -78,7 +78,7 @@ def add_source(fields: dict[str, Any], *, waits: bool, seconds: float, as_json: 
         raise usage_error(f"The source is wrong: {error}.") from None
     app = connect(needs_geocatalog=False)
     before = _state(spec, app)
-    want_source(spec, app)
+    want_source(spec, app.sources)
     state = wait_for(lambda: _settled(spec, before, app), what=spec.container_url, seconds=seconds) if waits else None
     if as_json:
         write_json({"container_url": spec.container_url, "source": state.fields() if state else None})

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.basics.errors import NotYet, Unavailable
 from shared.clients import Clients
+from shared.records.status_store import StatusStore
 from shared.storage.group_commit import Conflict
 
 # An id can be used again this long after its collection was deleted
@@ -21,26 +22,26 @@ def check_id_is_free(collection: str, app: Clients) -> None:
         Unavailable: it is.
     """
     row = app.status.get_collection(collection)
-    check_no_deletion(row, app)
+    check_no_deletion(row, app.status)
     deleted_at = row.get("deleted_at")
     remaining = deleted_at + _ID_FREE_AFTER * app.settings.time_scale - app.now() if deleted_at else timedelta(0)
     if remaining > timedelta(0):
         raise NotYet(f"Collection {collection} was deleted a moment ago.", retry_after=remaining)
 
 
-def check_no_deletion(row: Mapping[str, Any], app: Clients) -> None:
+def check_no_deletion(row: Mapping[str, Any], status: StatusStore) -> None:
     """Sends the message back while a collection is being deleted, unless that has stalled.
 
     Args:
         row: the collection's own row.
-        app: the clients.
+        status: table `status`.
 
     Raises:
         Unavailable: it is.
     """
     deleting = row.get("deleting_operation")
     collection = str(row.get("PartitionKey"))
-    operation = app.status.get_operation(collection, str(deleting)) if deleting else None
+    operation = status.get_operation(collection, str(deleting)) if deleting else None
     if operation and not operation.stalled:
         raise Unavailable(f"Collection {collection} is being deleted; what the message wants is done after that.")
 

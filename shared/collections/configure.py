@@ -17,6 +17,7 @@ from shared.collections.parts import apply_parts
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import WantedCollection, wanted_collection, with_planetary_computer
 from shared.delivery.handling import handle
+from shared.files.hrefs import HrefReader
 from shared.items.resume import resume_for_sources
 from shared.messages.envelope import Envelope
 from shared.messages.models import DEFINITION_SOURCES, CollectionMessage, QueueName
@@ -82,12 +83,12 @@ def _whole_message(message: CollectionMessage, app: Clients) -> CollectionMessag
     """Takes in what the href of a message leads to: the STAC Collection, or what was too large for the queue."""
     if message.href is None:
         return message
-    content = _fetched(message.href, app)
+    content = _fetched(message.href, app.hrefs)
     if not is_collection(content) and content.keys() & DEFINITION_SOURCES:
         message = with_payload(message, content)
         if message.href is None:
             return message
-        content = _fetched(message.href, app)
+        content = _fetched(message.href, app.hrefs)
     definition = based_at(content, document_url=message.href)
     return message.model_copy(update={"href": None, "definition": definition})
 
@@ -104,8 +105,8 @@ def _wanted(message: CollectionMessage, app: Clients) -> WantedCollection:
     return with_planetary_computer(wanted, source, app.planetary_computer.mosaic_info(message.planetary_computer))
 
 
-def _fetched(href: str, app: Clients) -> dict[str, Any]:
-    content = app.hrefs.read_all(href, limit=_MAX_DEFINITION_BYTES)
+def _fetched(href: str, hrefs: HrefReader) -> dict[str, Any]:
+    content = hrefs.read_all(href, limit=_MAX_DEFINITION_BYTES)
     if memory_of(content) > _MAX_DEFINITION_MEMORY:
         raise BadMessage(
             "What the href leads to has more values than any STAC Collection.", code=ErrorCode.HREF_TOO_LARGE
@@ -124,6 +125,6 @@ def _bring_source(planetary_computer_id: str, source: Mapping[str, Any], app: Cl
     if url is None:
         return
     spec = SourceSpec(container_url=url, sas=Sas(planetary_computer=planetary_computer_id))
-    want_source(spec, app)
+    want_source(spec, app.sources)
     keep_alive(spec, app)
     resume_for_sources([source_key(spec.url)], app)

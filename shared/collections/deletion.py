@@ -8,6 +8,7 @@ from typing import Any
 from shared.basics.errors import BadMessage, ErrorCode
 from shared.clients import Clients
 from shared.collections.claims import check_no_deletion
+from shared.delivery.delivery import Delivery
 from shared.messages.envelope import Envelope
 from shared.messages.models import DeletionMessage
 from shared.messages.results import Outcome
@@ -38,9 +39,9 @@ def delete_collection(message: DeletionMessage, envelope: Envelope, app: Clients
         )
     row = app.status.get_collection(collection)
     if _is_done(row, wanted_at):
-        _announce(envelope, collection, app)
+        _announce(envelope, collection, app.delivery)
         return
-    check_no_deletion(row, app)
+    check_no_deletion(row, app.status)
     app.pause.respect()
     # Written first: if the message comes back after a crash, the collection may be another by then.
     asked = {"deletion_wanted_at": wanted_at.isoformat(), "deletion_asked_at": app.now()}
@@ -48,7 +49,7 @@ def delete_collection(message: DeletionMessage, envelope: Envelope, app: Clients
     operation_id = app.geocatalog.delete_collection(collection)
     now = app.now()
     if operation_id is None:
-        _announce(envelope, collection, app)
+        _announce(envelope, collection, app.delivery)
         app.status.merge_collection(collection, deletion_columns(now, None, None, envelope.correlation_id))
         return
     operation = OperationRow(
@@ -72,5 +73,5 @@ def _is_done(row: Mapping[str, Any], wanted_at: datetime) -> bool:
     return bool(is_own and asked_at and created_at and created_at > asked_at)
 
 
-def _announce(envelope: Envelope, collection: str, app: Clients) -> None:
-    app.delivery.announce(Outcome.DELETED, collection=collection, correlation_id=envelope.correlation_id)
+def _announce(envelope: Envelope, collection: str, delivery: Delivery) -> None:
+    delivery.announce(Outcome.DELETED, collection=collection, correlation_id=envelope.correlation_id)

@@ -12,6 +12,7 @@ from shared.collections.outcomes import MAX_DETAIL, PartRecord, part_record, rec
 from shared.collections.steps import Step, Unshown, fingerprint_of, part_steps, read_part
 from shared.configuration.shapes import Part
 from shared.configuration.wanted import WantedCollection
+from shared.files.hrefs import HrefReader
 from shared.files.images import read_thumbnail
 from shared.messages.envelope import Envelope
 
@@ -41,7 +42,7 @@ def apply_parts(wanted: WantedCollection, envelope: Envelope, app: Clients) -> b
         created_as=str(row.get("created_as") or ""),
         sent_queryables=json.loads(row.get("sent_queryables") or "{}"),
     )
-    wanted, refused, unavailable = _with_image(wanted, envelope.attempt, app)
+    wanted, refused, unavailable = _with_image(wanted, envelope.attempt, app.hrefs)
     try:
         records = {part: _apply_part(part, wanted, refused.get(part, []), work) for part in Part}
     except _OutOfTime:
@@ -53,13 +54,13 @@ def apply_parts(wanted: WantedCollection, envelope: Envelope, app: Clients) -> b
 
 
 def _with_image(
-    wanted: WantedCollection, attempt: int, app: Clients
+    wanted: WantedCollection, attempt: int, hrefs: HrefReader
 ) -> tuple[WantedCollection, dict[Part, list[str]], Unavailable | None]:
     """Reads the thumbnail; a host that does not answer is asked again later, after all else has been applied."""
     if wanted.thumbnail is None:
         return wanted, {}, None
     try:
-        image = read_thumbnail(wanted.thumbnail, app.hrefs, trusted=wanted.trusts_thumbnail)
+        image = read_thumbnail(wanted.thumbnail, hrefs, trusted=wanted.trusts_thumbnail)
     except BadContent as error:
         return wanted, {Part.THUMBNAIL: [error.message]}, None
     except Unavailable as error:

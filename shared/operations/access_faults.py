@@ -10,7 +10,7 @@ from shared.basics.blob_urls import BlobUrl, parse_blob_url
 from shared.basics.clock import format_timestamp
 from shared.basics.redact import redact
 from shared.clients import Clients
-from shared.records.source_store import source_key
+from shared.records.source_store import SourceStore, source_key
 from shared.records.status_rows import ItemRow
 from shared.services.operation_states import OperationOutcome
 from shared.sources.signed_hrefs import explain_ended, is_covering, signed_hrefs
@@ -37,16 +37,16 @@ def explain_access(found: OperationOutcome, item: ItemRow, app: Clients) -> Oper
     return replace(found, message=redact(" ".join([*sentences, found.message or ""]).strip()))
 
 
-def was_opened_since(message: str | None, item: ItemRow, moment: datetime | None, app: Clients) -> bool:
+def was_opened_since(message: str | None, item: ItemRow, moment: datetime | None, sources: SourceStore) -> bool:
     """Tells whether a closed container's source was created or renewed after a moment.
 
     Args:
         message: the service's words.
         item: the item's row.
         moment: when GeoCatalog took the item.
-        app: the clients.
+        sources: table of ingestion sources.
     """
-    rows = [app.sources.get(source_key(url)) for url in closed_containers(message, item)]
+    rows = [sources.get(source_key(url)) for url in closed_containers(message, item)]
     renewals = [row["renewed_at"] for row in rows if row and row.get("renewed_at")]
     return moment is not None and any(renewed_at > moment for renewed_at in renewals)
 

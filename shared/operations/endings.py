@@ -169,7 +169,7 @@ def try_again(
         log.info("Operation %s was closed by someone else", operation.operation_id)
         return
     # Looked at after the row says Held: whoever renews the source after this look finds the item held.
-    if is_closed and was_opened_since(found.message, row, operation.submitted_at, app):
+    if is_closed and was_opened_since(found.message, row, operation.submitted_at, app.sources):
         resume_item(row.collection, row.item_id, app)
 
 

@@ -20,6 +20,7 @@ from shared.basics.redact import redact
 from shared.clients import Clients
 from shared.records.source_store import source_key
 from shared.services.answers import Refusal
+from shared.services.geocatalog import GeoCatalog
 from shared.sources.margin import renewal_margin
 from shared.sources.sas_checks import check_sas
 from shared.sources.sas_issuers import issue_sas
@@ -82,7 +83,7 @@ def keep_alive(spec: SourceSpec, app: Clients) -> bool:
         return False  # no longer wanted
     columns: dict[str, Any] = {"error_code": "", "error_message": ""}
     try:
-        live = _live_source(spec, row, app)
+        live = _live_source(spec, row, app.geocatalog)
         columns |= _standing(live)
         made = _KEEPERS[spec.kind](spec, live, row, app)
         columns |= _standing(made) if made else {}
@@ -109,10 +110,10 @@ def keep_alive(spec: SourceSpec, app: Clients) -> bool:
 # How a source stands in GeoCatalog
 
 
-def _live_source(spec: SourceSpec, row: Mapping[str, Any], app: Clients) -> dict[str, Any] | None:
+def _live_source(spec: SourceSpec, row: Mapping[str, Any], geocatalog: GeoCatalog) -> dict[str, Any] | None:
     """Reads the source that was last seen to be that of the container; None where it no longer is."""
     source_id = row.get("source_id")
-    found = app.geocatalog.get_source(str(source_id)) if source_id else None
+    found = geocatalog.get_source(str(source_id)) if source_id else None
     return found if found and _is_of(found, spec) else None
 
 
@@ -163,7 +164,7 @@ def _keep_sas(
     if not is_due and not _has_newer(spec, live_expiry, app):
         return None
     token = issue_sas(spec, app)
-    now_live = _live_source(spec, row, app)
+    now_live = _live_source(spec, row, app.geocatalog)
     if now_live and _expiry(now_live) != live_expiry:
         return now_live  # another run was quicker
     check_sas(token, spec, live_expiry=live_expiry, now=app.now())
@@ -262,10 +263,10 @@ def _existing_source(spec: SourceSpec, refusal: Refusal, app: Clients) -> dict[s
     found = app.geocatalog.get_source(named[-1]) if named else None
     if found and _is_of(found, spec):
         return found
-    return next((source for source in all_sources(app) if _is_of(source, spec)), None)
+    return next((source for source in all_sources(app.geocatalog) if _is_of(source, spec)), None)
 
 
-def all_sources(app: Clients) -> list[dict[str, Any]]:
+def all_sources(geocatalog: GeoCatalog) -> list[dict[str, Any]]:
     """Reads every ingestion source of the GeoCatalog, whoever made it; the list tells no more than ids."""
-    ids = [str(summary.get("id")) for page in app.geocatalog.sources() for summary in page]
-    return [source for source in run_all(app.geocatalog.get_source, ids) if source]
+    ids = [str(summary.get("id")) for page in geocatalog.sources() for summary in page]
+    return [source for source in run_all(geocatalog.get_source, ids) if source]

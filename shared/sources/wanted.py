@@ -12,7 +12,7 @@ from typing import Any
 from shared.basics.errors import ErrorCode
 from shared.basics.json_codec import write_json
 from shared.clients import Clients
-from shared.records.source_store import source_key
+from shared.records.source_store import SourceStore, source_key
 from shared.sources.source_list import SourceList, listed_sources
 from shared.sources.specs import SourceSpec, parse_source_json
 
@@ -32,9 +32,9 @@ class WantedSources:
     faults: list[str] = field(default_factory=list)
 
 
-def want_source(spec: SourceSpec, app: Clients) -> None:
+def want_source(spec: SourceSpec, sources: SourceStore) -> None:
     """Adds a source to those that are kept alive, without a deployment."""
-    app.sources.merge(source_key(spec.url), {"container_url": spec.container_url, "spec": _text(spec)})
+    sources.merge(source_key(spec.url), {"container_url": spec.container_url, "spec": _text(spec)})
 
 
 def wanted_sources(app: Clients) -> WantedSources:
@@ -45,7 +45,7 @@ def wanted_sources(app: Clients) -> WantedSources:
     """
     listed = listed_sources(app)
     rows = {str(row["RowKey"]): row for row in app.sources.rows()}
-    _keep_in_step(listed, rows, app)
+    _keep_in_step(listed, rows, app.sources)
     wanted = WantedSources({source_key(spec.url): spec for spec in listed.specs}, listed.faults)
     for key, row in rows.items():
         if key in wanted.specs:
@@ -54,7 +54,7 @@ def wanted_sources(app: Clients) -> WantedSources:
         if listed.faults:  # what the list said when it was last right still holds
             text = row.get("listed_spec") or text
         if text:
-            spec = _spec_of(row, str(text), app)
+            spec = _spec_of(row, str(text), app.sources)
             if spec:
                 wanted.specs[key] = spec
         elif not listed.faults and app.sources.delete_unchanged(row):
@@ -62,27 +62,27 @@ def wanted_sources(app: Clients) -> WantedSources:
     return wanted
 
 
-def _spec_of(row: Mapping[str, Any], text: str, app: Clients) -> SourceSpec | None:
+def _spec_of(row: Mapping[str, Any], text: str, sources: SourceStore) -> SourceSpec | None:
     try:
         return parse_source_json(text)
     except ValueError as error:
         message = f"Its row of table sources holds no source ({error}); add it again with geocatalog sources add."
     log.warning("Ingestion source %s: %s %s", row.get("container_url"), ErrorCode.SETTINGS, message)
-    app.sources.update(str(row["RowKey"]), {"error_code": str(ErrorCode.SETTINGS), "error_message": message})
+    sources.update(str(row["RowKey"]), {"error_code": str(ErrorCode.SETTINGS), "error_message": message})
     return None
 
 
-def _keep_in_step(listed: SourceList, rows: Mapping[str, Mapping[str, Any]], app: Clients) -> None:
+def _keep_in_step(listed: SourceList, rows: Mapping[str, Mapping[str, Any]], sources: SourceStore) -> None:
     """Writes what the list says into the rows of its sources, where that has changed."""
     texts = {source_key(spec.url): (spec.container_url, _text(spec)) for spec in listed.specs}
     for key, (container_url, text) in texts.items():
         if rows.get(key, {}).get("listed_spec") != text:
-            app.sources.merge(key, {"container_url": container_url, "listed_spec": text})
+            sources.merge(key, {"container_url": container_url, "listed_spec": text})
     if listed.faults:
         return
     for key, row in rows.items():
         if key not in texts and row.get("listed_spec") and row.get("spec"):
-            app.sources.update(key, {"listed_spec": ""})
+            sources.update(key, {"listed_spec": ""})
 
 
 def _text(spec: SourceSpec) -> str:

@@ -13,6 +13,7 @@ from azure.data.tables import UpdateMode
 from shared.basics import deadline
 from shared.basics.redact import redact
 from shared.clients import Clients
+from shared.storage.account import StorageClients
 from shared.storage.tables import PACING, Query, Table
 from shared.version import VERSION
 
@@ -53,7 +54,7 @@ def heartbeat(timer: str, schedule: str, app: Clients) -> Iterator[None]:
         schedule: its NCRONTAB expression.
         app: the clients.
     """
-    _write(timer, {"start": app.now(), "schedule": schedule, "version": VERSION}, app)
+    _write(timer, {"start": app.now(), "schedule": schedule, "version": VERSION}, app.storage)
     error = ""
     try:
         yield
@@ -62,16 +63,16 @@ def heartbeat(timer: str, schedule: str, app: Clients) -> Iterator[None]:
         raise
     finally:
         with deadline.settling():
-            _write(timer, {"end": app.now(), "error": error}, app)
+            _write(timer, {"end": app.now(), "error": error}, app.storage)
 
 
-def read_heartbeats(app: Clients) -> dict[str, Heartbeat]:
+def read_heartbeats(storage: StorageClients) -> dict[str, Heartbeat]:
     """Return the last run of each timer that ever ran, by the name of its function.
 
     Raises:
         azure.core.exceptions.AzureError: the storage could not be reached.
     """
-    rows = Table(app.storage.tables, PACING).query(Query("PartitionKey eq @partition", {"partition": _PARTITION}))
+    rows = Table(storage.tables, PACING).query(Query("PartitionKey eq @partition", {"partition": _PARTITION}))
     return {str(row["RowKey"]): _read(row) for row in rows}
 
 
@@ -86,9 +87,9 @@ def _read(row: Mapping[str, Any]) -> Heartbeat:
     )
 
 
-def _write(timer: str, columns: Mapping[str, Any], app: Clients) -> None:
+def _write(timer: str, columns: Mapping[str, Any], storage: StorageClients) -> None:
     entity = {"PartitionKey": _PARTITION, "RowKey": timer, **columns}
     try:
-        Table(app.storage.tables, PACING).run(lambda client: client.upsert_entity(entity, mode=UpdateMode.MERGE))
+        Table(storage.tables, PACING).run(lambda client: client.upsert_entity(entity, mode=UpdateMode.MERGE))
     except AzureError as error:
         log.warning("The heartbeat of timer %s was not written: %s", timer, type(error).__name__)

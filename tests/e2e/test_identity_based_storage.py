@@ -127,7 +127,7 @@ def test_the_app_signs_for_a_container_with_its_identity(
 
 def test_a_source_signed_by_the_app_is_put_in_place(identity_based: Clients, own_container: str) -> None:
     spec = user_delegation(own_container, "P1D")
-    want_source(spec, identity_based)
+    want_source(spec, identity_based.sources)
     key = source_key(spec.url)
     wait_for(lambda: (identity_based.sources.get(key) or {}).get("renewed_at"), "the source")
     row = identity_based.sources.get(key) or {}

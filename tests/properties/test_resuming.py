@@ -83,7 +83,7 @@ def test_what_is_held_since_after_a_moment_is_left_alone(app: Clients, collectio
 def test_a_source_counts_as_resumed_only_when_all_its_items_were_sent(app: Clients, collection: str) -> None:
     identity = {"object_id": "11111111-2222-3333-4444-555555555555"}
     spec = parse_source({"container_url": "https://ours.blob.core.windows.net/held", "managed_identity": identity})
-    want_source(spec, app)
+    want_source(spec, app.sources)
     key = source_key(spec.url)
     app.sources.update(key, {"is_resumed": False, "renewed_at": app.now()})
 

@@ -208,7 +208,7 @@ def test_a_source_whose_container_is_named_like_an_id_is_found(world: World) -> 
     by_hand = world.make_by_hand(sas.replace("se=2", "se=1"), container_url)  # long ended
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAMED_LIKE_AN_ID", sas.replace("sp=rl", "sp=r"))  # without list it is not tried on the container
-        want_source(spec, world.app)
+        want_source(spec, world.app.sources)
         assert keep_alive(spec, world.app)
     assert world.row(spec)["source_id"] == by_hand
 
@@ -304,7 +304,7 @@ def _interruptible(world: World, azurite: Azurite, fuse: Fuse) -> Clients:
 
 def test_a_source_taken_off_while_it_is_renewed_stays_off(world: World) -> None:
     app = world.new_app([])
-    want_source(world.spec, app)
+    want_source(world.spec, app.sources)
     renew_sources(app)
     run_due(world)
     world.issue(faults=[{"path": "/api/sas/*", "status": 500}])

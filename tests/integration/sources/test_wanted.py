@@ -80,7 +80,7 @@ def test_a_source_taken_off_the_list_is_left_to_itself(world: World) -> None:
 
 
 def test_a_source_that_was_added_stays_when_it_leaves_the_list(world: World) -> None:
-    want_source(world.spec, world.app)
+    want_source(world.spec, world.app.sources)
     renew_sources(world.app)
     app = world.new_app([])
     renew_sources(app)
