@@ -53,6 +53,8 @@ def close(row: ItemRow, status: ItemStatus, outcome: Outcome, services: ItemServ
     if status is not ItemStatus.FAILED:
         log.info("Item %s/%s: %s", row.collection, row.item_id, outcome)
         columns["message"] = b""
+        is_stored = status is ItemStatus.SUCCEEDED
+        columns["stored_hash"] = columns.get("content_hash", row.content_hash) if is_stored else ""
     after = row.changed(status, now, finished_at=now, claimed_by=None, claimed_until=None, **columns)
     try:
         services.status.update(row, after)

@@ -150,6 +150,7 @@ def _record(submission: Submission, services: ItemServices) -> None:
         submitted_at=submission.asked_at,
         correlation_id=row.correlation_id,
         traceparent=row.traceparent,
+        content_hash="" if row.is_deletion else row.content_hash,
         history=submitted.history,
     )
     try:

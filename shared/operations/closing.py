@@ -140,6 +140,10 @@ def _writes(ending: Ending, app: Clients) -> list[Write]:
         item["in_catalog"] = ending.in_catalog
     if not ending.keeps_hash or ending.status is ItemStatus.DELETED:
         item["content_hash"] = ""
+    if ending.status is ItemStatus.SUCCEEDED:
+        item["stored_hash"] = operation.content_hash if ending.keeps_hash else ""
+    elif ending.in_catalog is False:
+        item["stored_hash"] = ""
     if ending.status in {ItemStatus.SUCCEEDED, ItemStatus.DELETED}:
         item["message"] = b""
     writes.append(("update", item, {"mode": UpdateMode.MERGE}))

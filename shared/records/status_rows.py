@@ -72,6 +72,7 @@ class ItemRow:
         in_catalog: whether GeoCatalog holds some version of it; None where not known.
         content_hash: SHA-256 of the content that was last worked on; empty where GeoCatalog's content is not known.
         hash_version: by which rules it was made; None in rows from before hashes had a version.
+        stored_hash: hash of the content that last succeeded, which GeoCatalog holds; empty where that is not known.
         conversions: what was changed in the item so that GeoCatalog takes it, and what to know of it.
         attempt: how often its message was sent again.
         operation_failures: how many operations on this content failed in a way that may pass.
@@ -107,6 +108,7 @@ class ItemRow:
     in_catalog: bool | None = None
     content_hash: str = ""
     hash_version: int | None = None
+    stored_hash: str = ""
     conversions: tuple[str, ...] = ()
     attempt: int = 0
     operation_failures: int = 0
@@ -190,6 +192,7 @@ class OperationRow:
         submitted_at: when GeoCatalog accepted it.
         correlation_id: carried through to the result.
         traceparent: the trace its outcome is told in.
+        content_hash: hash of the content that was submitted; empty for a deletion.
         history: that of the item's row, so that closing it needs no reading.
         stalled: whether it is older than OPERATION_DEADLINE.
         detached: whether a newer version took the item's row over, so that it no longer belongs to this operation.
@@ -205,6 +208,7 @@ class OperationRow:
     item_id: str = ""
     correlation_id: str | None = None
     traceparent: str | None = None
+    content_hash: str = ""
     history: tuple[dict[str, str], ...] = ()
     stalled: bool = False
     detached: bool = False

@@ -462,8 +462,10 @@ class ClaimProtocol(RuleBasedStateMachine):
         if row.status is ItemStatus.SUCCEEDED:
             assert stored
             assert row.content_hash in {"", content_hash(stored)}
+            assert row.stored_hash == row.content_hash
         if row.status is ItemStatus.DELETED:
             assert stored is None
+            assert row.stored_hash == ""
         is_plain = all(message.if_exists is IfExists.REPLACE for message in messages)
         newest = [message for message in messages if message.order == max(one.order for one in messages)]
         # Of two messages with the same content, one is told that it is on its way, the other that it failed.

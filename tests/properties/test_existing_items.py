@@ -76,6 +76,9 @@ def test_what_the_message_says_is_done(
     assert (result["outcome"], result["error_code"], statuses(app, item_id)[0]) == ending
     assert [method for method, _ in catalog.writes()] == writes
     assert message_count(app, QueueName.ITEMS) == 0
+    row = app.status.get(COLLECTION, item_id)
+    assert row
+    assert bool(row.stored_hash) == (if_exists == "replace")  # otherwise what GeoCatalog holds was never ours
 
 
 def test_an_item_that_is_there_because_of_an_answer_that_was_lost_is_ingested(app: Clients, catalog: Catalog) -> None:
