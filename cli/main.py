@@ -9,15 +9,16 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import catalog, collections, doctor, enqueue, items, local, operations, sources, status
-from cli.environment import load_environment
+from cli.commands import Commands
 from cli.output.faults import ExitCode, sentence_of
+from cli.settings.env_file import load_environment
 
 PROGRAM = "geocatalog"
 DEBUG = "--debug"
 
 app = typer.Typer(
     name=PROGRAM,
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -47,40 +48,17 @@ def common(
 ) -> None:
     """Fill and look after a Microsoft Planetary Computer Pro GeoCatalog.
 
-    Settings come from the environment (GEOCATALOG_URL, INGEST_STORAGE, …), or from the env file of a local stack.
+    Settings come from the environment (GEOCATALOG_URL, INGEST_STORAGE, …), from the file that --env-file names, or from
+    .local/env, which `geocatalog local up` writes. A command asks only for the settings it needs: a producer that sends
+    items needs INGEST_STORAGE alone.
 
-    Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted.
+    Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 something failed, 2 wrong
+    usage, 130 interrupted.
     """
     del debug, version  # main and the callback have looked at them
     # A stack that is started takes nothing from one that runs, such as its identity; what is named is taken.
     if env_file or context.invoked_subcommand != "local":
         load_environment(env_file)
-
-
-SENDING, FOLLOWING, COLLECTIONS, CATALOG, OPERATING = "Send", "Follow", "Collections", "GeoCatalog", "Operate"
-
-app.command(rich_help_panel=SENDING)(enqueue.enqueue)
-app.command(rich_help_panel=COLLECTIONS)(collections.validate)
-app.command(rich_help_panel=COLLECTIONS)(collections.plan)
-app.command(rich_help_panel=COLLECTIONS)(collections.diff)
-app.command(rich_help_panel=COLLECTIONS)(collections.apply)
-app.command(rich_help_panel=COLLECTIONS)(collections.export)
-app.command(rich_help_panel=FOLLOWING)(status.status)
-app.command(rich_help_panel=FOLLOWING)(status.watch)
-app.command(rich_help_panel=FOLLOWING)(items.items)
-app.command(rich_help_panel=FOLLOWING)(items.show)
-app.command(rich_help_panel=FOLLOWING)(items.failures)
-app.command(rich_help_panel=FOLLOWING)(items.replay)
-app.command(rich_help_panel=FOLLOWING)(items.resume)
-app.command(rich_help_panel=CATALOG)(catalog.search)
-app.command(rich_help_panel=CATALOG)(catalog.download)
-app.command(rich_help_panel=CATALOG)(catalog.delete)
-app.command(rich_help_panel=OPERATING)(operations.cancel)
-app.command(rich_help_panel=OPERATING)(operations.report)
-app.add_typer(sources.app, name="sources", rich_help_panel=OPERATING)
-app.command(rich_help_panel=OPERATING)(doctor.doctor)
-app.command(rich_help_panel=OPERATING)(doctor.explain)
-app.add_typer(local.app, name="local", rich_help_panel=OPERATING)
 
 
 def main() -> None:
@@ -114,7 +92,8 @@ def _explain(error: Exception, *, is_debug: bool) -> int:
         if not error.format_message():  # help was shown in place of a missing command
             return ExitCode.USAGE
         command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
-        _tell(f"{error.format_message().rstrip('.')}. See {command} --help.")
+        message = error.format_message()
+        _tell(f"{message}{'' if message.endswith(('.', '?')) else '.'} See {command} --help.")
         return error.exit_code
     sentence = sentence_of(error)
     if sentence is None:

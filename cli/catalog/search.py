@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from cli.send.search_query import Query
+from cli.options.search import Query
 from shared.services.geocatalog import GeoCatalog
 
 # Items of one page; the service takes up to 1,000 (azure-planetarycomputer 1.0.0, StacSearchParameters.limit).

@@ -7,9 +7,9 @@ from typing import Any
 
 from cli.collections.files import ConfigurationFile
 from cli.collections.sending import checked_message, send_configuration
+from cli.follow.rejections import Rejections
 from cli.output.faults import CommandError, ExitCode
 from cli.output.waiting import wait_for
-from cli.rows.rejections import Rejections
 from shared.basics.errors import IngestionError
 from shared.clients import Clients
 from shared.messages.models import QueueName
@@ -35,7 +35,7 @@ class Applied:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to do or to mend."""
+        """Whether nothing is left to do or to fix."""
         return self.outcome in {"applied", "sent"}
 
 
@@ -67,7 +67,7 @@ def check_configurations(files: list[ConfigurationFile], *, prune: bool) -> list
     return list(checked.values())
 
 
-def apply(
+def send_and_wait(
     messages: list[tuple[str, str, dict[str, Any]]], app: Clients, *, waits: bool, seconds: float
 ) -> list[Applied]:
     """Sends the messages, and waits until each collection's row tells what became of it.

@@ -1,33 +1,40 @@
-"""Runs `geocatalog apply`: reads files, sends them, says part by part what became of them."""
+"""`geocatalog apply`: reads files, sends them, says part by part what became of them."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import typer
 
-from cli.collections.apply import Applied, apply, check_configurations
+from cli.collections.apply import Applied, check_configurations, send_and_wait
 from cli.collections.files import read_configurations
-from cli.connection import connect
+from cli.collections.options import FilesArgument, PruneOption
+from cli.follow.collection_story import tell_parts
+from cli.options.common import JsonOption, NoWaitOption, TimeoutOption
 from cli.output.faults import ExitCode
 from cli.output.printing import note, say, write_json
+from cli.settings.connection import connect
 
-_MARKS = {"applied": "+", "unchanged": "=", "refused": "!"}
+# Creating a collection takes GeoCatalog up to half a minute, twice.
+_APPLY_SECONDS = 300.0
 
 
-def run(paths: list[Path], *, prune: bool, waits: bool, seconds: float, as_json: bool) -> None:
-    """Applies configurations, and ends with the exit code.
+def apply(
+    files: FilesArgument,
+    *,
+    prune: PruneOption = False,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = _APPLY_SECONDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Make collections as their files say, and wait until they are.
 
-    Raises:
-        typer.Exit: a part was refused, or it was not done in time.
-        CommandError: a file is wrong.
-        azure.core.exceptions.AzureError: the storage could not be reached or refused.
+    Example: geocatalog apply collections/
     """
-    files = read_configurations(paths)
-    messages = check_configurations(files, prune=prune)
-    for file in files:
+    configurations = read_configurations(files)
+    messages = check_configurations(configurations, prune=prune)
+    for file in configurations:
         for other in file.beside:
             note(f"{file.path}: taken together with {other}")
-    done = apply(messages, connect(needs_geocatalog=False), waits=waits, seconds=seconds)
+    done = send_and_wait(messages, connect(needs_geocatalog=False), waits=not no_wait, seconds=timeout)
     if as_json:
         write_json({"collections": [asdict(applied) for applied in done]})
     else:
@@ -42,11 +49,3 @@ def _tell(applied: Applied) -> None:
     tell_parts(applied.parts)
     if applied.reason and not applied.parts:
         note(f"{applied.collection}: {applied.reason}")
-
-
-def tell_parts(parts: dict[str, dict[str, str]]) -> None:
-    """Prints what became of each part of a configuration."""
-    for part, record in parts.items():
-        state = record.get("state", "")
-        detail = f" — {record['detail']}" if record.get("detail") else ""
-        say(f"  {_MARKS.get(state, ' ')} {part.replace('_', ' ')}: {state}{detail}")

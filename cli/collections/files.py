@@ -27,7 +27,7 @@ class FileFault(CommandError):
     Args:
         path: the file.
         place: where in it, such as `line 3`; may be empty.
-        fault: what is wrong and how to mend it, in a sentence.
+        fault: what is wrong and how to fix it, in a sentence.
     """
 
     def __init__(self, path: Path, place: str, fault: str) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cli.collections.sending import checked_message
-from cli.connection import has_storage
+from cli.documents.web import fetch
 from cli.output.faults import CommandError
-from cli.web import fetch
+from cli.settings.connection import has_storage
 from shared.basics.errors import BadContent
 from shared.basics.json_codec import read_json
 from shared.clients import Clients

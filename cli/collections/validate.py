@@ -1,4 +1,4 @@
-"""`geocatalog validate`: checks files offline, and names file, place and mend of each fault."""
+"""`geocatalog validate`: checks files offline, and names file, place and fix of each fault."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from cli.collections.files import (
     read_configuration,
 )
 from cli.collections.sending import checked_message
+from cli.documents.documents import Kind, Unreadable
+from cli.documents.inputs import Input, read_input
+from cli.documents.parquet import ENDINGS as PARQUET
 from cli.output.changes import Change
 from cli.output.faults import CommandError
-from cli.send.documents import Kind, Unreadable
-from cli.send.inputs import Input, read_input
-from cli.send.parquet import ENDINGS as PARQUET
 from shared.basics.errors import BadContent, IngestionError
 from shared.basics.nearest import unknown_key
 from shared.configuration.shapes import Part
@@ -46,7 +46,7 @@ class FoundFault:
     Attributes:
         file: the file.
         place: where in it, such as `render_options.2.name` or `line 3`.
-        fault: what is wrong and how to mend it, in a sentence.
+        fault: what is wrong and how to fix it, in a sentence.
     """
 
     file: str

@@ -8,10 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 import requests
 
-from cli.connection import has_geocatalog, has_storage, settings_environment
 from cli.doctor.findings import Finding, fault, ok, warning
 from cli.doctor.logins import Login
 from cli.output.printing import in_words
+from cli.settings.connection import has_geocatalog, has_storage, settings_environment
 from shared.basics.clock import utc_now
 from shared.basics.errors import SettingsError
 from shared.settings import Settings, read_settings
@@ -57,7 +57,7 @@ def check_settings(login: Login) -> tuple[Settings | None, list[Finding]]:
         hint = "Start the local stack with `geocatalog local up`, or set them as docs/settings.md says."
         if not has_geocatalog() and not has_storage():
             return None, [fault("settings", "Neither GEOCATALOG_URL nor INGEST_STORAGE is set", hint)]
-        return None, [fault("settings", error.message, "Mend what is named; docs/settings.md lists every setting.")]
+        return None, [fault("settings", error.message, "Fix what is named; docs/settings.md lists every setting.")]
     shown = f"GeoCatalog {settings.geocatalog_url}" if has_geocatalog() else "the ingestion storage alone"
     findings.append(ok("settings", shown))
     if settings.geocatalog_api_version not in _API_VERSIONS:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from cli.doctor.findings import Finding, fault, ok, warning
-from cli.rows.sources import read_sources
+from cli.sources.source_states import read_sources
 from shared.basics.errors import ErrorCode, IngestionError
 from shared.clients import Clients
 
@@ -45,7 +45,7 @@ def check_sources(app: Clients) -> Iterator[Finding]:
     sources = read_sources(app)
     for entry in app.sources.faults():
         yield fault(
-            "sources", f"INGESTION_SOURCES: {entry}", "Mend the list; the app reads it again every five minutes."
+            "sources", f"INGESTION_SOURCES: {entry}", "Fix the list; the app reads it again every five minutes."
         )
     if not sources:
         yield warning(
@@ -58,6 +58,6 @@ def check_sources(app: Clients) -> Iterator[Finding]:
         if source.expires_at and source.expires_at - app.now() <= timedelta(0):
             yield fault("sources", shown, "Is the app running? It renews sources every five minutes.")
         elif source.error_code or not source.source_id:
-            yield warning("sources", shown, "Mend what the message names; the app tries again every five minutes.")
+            yield warning("sources", shown, "Fix what the message names; the app tries again every five minutes.")
         else:
             yield ok("sources", shown)

@@ -1,5 +1,6 @@
 """What a person is told when a command cannot go on: one sentence with the next step, and the exit code."""
 
+import os
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
@@ -102,8 +103,6 @@ _FORBIDDEN = 403
 
 
 def _storage_host() -> str:
-    import os  # noqa: PLC0415
-
     text = os.environ.get("INGEST_STORAGE", "")
     fields = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
     uri = fields.get("QueueEndpoint") or os.environ.get(_QUEUE_URI, "")

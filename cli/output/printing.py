@@ -17,18 +17,13 @@ if TYPE_CHECKING:  # rich is slow to import, and what a program reads does witho
 _ENDLESS = 10_000
 
 
-def console() -> "Console":
-    """Returns the console of standard output."""
+def console(*, of_errors: bool = False) -> "Console":
+    """Return the console of standard output, or of standard error."""
     from rich.console import Console  # noqa: PLC0415 - slow to import
 
+    if of_errors:
+        return Console(stderr=True, highlight=False)
     return Console(width=None if sys.stdout.isatty() else _ENDLESS, soft_wrap=not sys.stdout.isatty(), highlight=False)
-
-
-def error_console() -> "Console":
-    """Returns the console of standard error."""
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-
-    return Console(stderr=True, highlight=False)
 
 
 def write_json(value: Any) -> None:  # noqa: ANN401 - JSON is any value
@@ -63,6 +58,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
         title: a heading above it.
     """
     from rich.table import Table  # noqa: PLC0415 - slow to import
+    from rich.text import Text  # noqa: PLC0415
 
     cells = [list(row) for row in rows]
     table = Table(*(), title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
@@ -75,20 +71,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
         shown.append(index)
         table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
     for row in cells:
-        table.add_row(*(_cell(row[index]) for index in shown))
+        table.add_row(*(Text(_cell(row[index])) for index in shown))
     console().print(table)
 
 
 def _cell(value: object) -> str:
-    from rich.markup import escape  # noqa: PLC0415
-
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, dt.datetime):
-        return escape(value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ"))
-    return escape(str(value))
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return str(value)
 
 
 class Bar:
@@ -148,7 +142,7 @@ def _progress(unit: str) -> "Progress":
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=error_console(),
+        console=console(of_errors=True),
         transient=True,
     )
 

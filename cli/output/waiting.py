@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from cli.output.printing import error_console
+from cli.output.printing import console
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ def wait_for(look: Callable[[], T | None], *, what: str, seconds: float) -> T | 
         What `look` returned; None where it was given up.
     """
     give_up = time.monotonic() + seconds
-    status = error_console().status(f"Waiting for {what} …") if sys.stderr.isatty() else None
+    status = console(of_errors=True).status(f"Waiting for {what} …") if sys.stderr.isatty() else None
     if status:
         status.start()
     try:

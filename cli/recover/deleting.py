@@ -4,8 +4,8 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from cli.follow.rejections import Rejections
 from cli.output.waiting import wait_for
-from cli.rows.rejections import Rejections
 from shared.basics.parallel import run_all
 from shared.clients import Clients
 from shared.messages.models import QueueName

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cli.rows.counts import Overview, current_items, read_overview
-from cli.rows.items import item_id_of
-from cli.rows.sources import SourceState, read_sources
+from cli.follow.counts import Overview, current_items, read_overview
+from cli.follow.item_rows import item_id_of
+from cli.sources.source_states import SourceState, read_sources
 from shared.clients import Clients
 from shared.messages.results import Outcome
 from shared.records.status_rows import COUNT_PREFIX, ItemStatus

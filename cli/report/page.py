@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from cli.doctor.error_catalog import remedy
+from cli.explain.error_catalog import remedy
 from cli.output.printing import in_words
 from cli.report.drawings import STATE_COLOURS, draw_days, draw_map, legend_of_outcomes
 from cli.report.facts import Facts

@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cli.collections.files import configuration_of, load_object
 from cli.collections.sending import checked_message, send_configuration
+from cli.documents.documents import Document, Kind, Read, Unreadable, has_item_links, kind_of
+from cli.documents.inputs import Input, read_input
 from cli.output.changes import Change
 from cli.output.faults import CommandError, ExitCode, usage_error
-from cli.send.documents import Document, Kind, Read, Unreadable, has_item_links, kind_of
-from cli.send.inputs import Input, read_input
 from cli.send.known_collections import exists, is_known
 from cli.send.sender import ParallelSender
 from shared.basics.clock import utc_now
@@ -454,7 +454,7 @@ def _placed(read: Document, source: Input) -> Document:
 
 
 def _follow(href: str, *, collections: bool) -> Iterator[Read]:
-    from cli.send.catalogs import follow_catalog  # noqa: PLC0415 - it imports requests, which is slow, and few need it
+    from cli.documents.catalogs import follow_catalog  # noqa: PLC0415 - it imports requests, which is slow, and few need it
 
     return follow_catalog(href, collections=collections)
 

@@ -10,10 +10,10 @@ from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 
+from cli.documents.documents import Document, Read, Unreadable, kind_of
+from cli.options.search import Query, filter_as_text
 from cli.output.faults import CommandError
 from cli.send.api_client import ApiClient
-from cli.send.documents import Document, Read, Unreadable, kind_of
-from cli.send.search_query import Query, filter_as_text
 from shared.basics.redact import redact
 from shared.services.stac_pages import PageGuard, PageRequest, as_https, matched_of, next_request
 

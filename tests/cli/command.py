@@ -17,11 +17,14 @@ _SECONDS = 120
 _SETTINGS = ("GEOCATALOG", "INGEST", "PLANETARY", "AZURE", "IDENTITY")
 
 # Loading these takes most of the time of a short command, and there are hundreds in the tests.
-_LOADED = ["cli.main", "cli.connection", "cli.send.command", "cli.catalog.commands", "cli.doctor.command"]
+_LOADED = [
+    "cli.main", "cli.settings.connection", "cli.send.enqueue_command", "cli.catalog.download_command",
+    "cli.collections.apply_command", "cli.doctor.doctor_command", "cli.recover.replay_command",
+]  # fmt: skip
 _processes = multiprocessing.get_context(
     "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else None
 )
-_processes.set_forkserver_preload(["__main__", *_LOADED, "cli.collections.commands", "azure.identity", "rich.table"])
+_processes.set_forkserver_preload(["__main__", *_LOADED, "azure.identity", "rich.table"])
 
 
 def clean_environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
+from cli.options.search import Query
 from cli.output.faults import CommandError
 from cli.send import api_client
-from cli.send.search_query import Query
 from cli.send.stac_api import StacSearch
 from tests.cli.command import run_forked
 from tests.misbehaving_stac_api import (

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from cli.send import documents, enqueue
-from cli.send.catalogs import follow_catalog
-from cli.send.inputs import Input, read_input
+from cli.documents import documents
+from cli.documents.catalogs import follow_catalog
+from cli.documents.inputs import Input, read_input
+from cli.send import enqueue
 from shared.stac.bases import based_at
 from tests.cli.command import clean_environment, run_forked
 from tests.running_stack import small_collection, small_item

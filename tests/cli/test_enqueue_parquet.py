@@ -16,9 +16,9 @@ from arro3.core import Array, DataType, RecordBatch, Table
 from arro3.io import read_parquet as read_batches
 from arro3.io import write_parquet
 
+from cli.documents.documents import Document, Unreadable
+from cli.documents.parquet import MAX_BATCH_ROWS, read_parquet
 from cli.output.faults import CommandError
-from cli.send.documents import Document, Unreadable
-from cli.send.parquet import MAX_BATCH_ROWS, read_parquet
 from shared.stac.items import prepare_item
 from tests.cli.command import run_forked
 from tests.running_stack import small_item

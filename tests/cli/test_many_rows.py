@@ -16,11 +16,11 @@ from urllib.parse import unquote
 import pytest
 import typer
 
-from cli.follow.until import Until
-from cli.follow.watch import watch
+from cli.follow.watching.stale_copies import stale_copies
+from cli.follow.watching.until import Until
+from cli.follow.watching.watch import watch
 from cli.recover.deleting import delete_items
 from cli.report import facts
-from cli.rows.stale_copies import stale_copies
 from local.azurite import Azurite, start
 from shared.basics.clock import utc_now
 from shared.basics.json_codec import write_json

@@ -75,7 +75,7 @@ def test_the_page_is_whole_and_self_contained(page: Path) -> None:
     outlines = [attributes for tag, attributes in parsed.elements if attributes.get("class") == "footprint"]
     assert "Succeeded" in {outline["data-state"] for outline in outlines}
     assert "InvalidStac" in parsed.text
-    assert "Mend what the message names" in parsed.text
+    assert "Fix what the message names" in parsed.text
     assert "Counted are GeoCatalog's operations" in parsed.text
     bars = {attributes["data-outcome"] for _, attributes in parsed.elements if attributes.get("class") == "bar"}
     assert "ingested" in bars

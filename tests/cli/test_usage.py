@@ -1,5 +1,6 @@
 """What every command does alike: help, exit codes, one sentence on standard error, quick start, documents in step."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,16 +9,16 @@ from typing import Any
 import pytest
 import typer
 
-from cli.commands.items import REPLAYABLE_STATES, STATES
-from cli.docs import JSON_FIELDS, write_docs
-from cli.doctor.error_catalog import EXPLANATIONS
+from cli.commands import Commands
+from cli.explain.error_catalog import EXPLANATIONS
 from cli.main import app
 from shared.basics.errors import ErrorCode
-from shared.records.status_rows import ItemStatus
 from shared.services.operation_states import REMEDIES, Remedy
 from tests.cli.command import COMMAND, clean_environment, run, run_forked
 
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+GROUP: Any = typer.main.get_command(app)
+COMMANDS: dict[str, Any] = {name: GROUP.get_command(None, name) for name in Commands.rows}
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_every_command_has_help_with_an_example() -> None:
@@ -167,13 +168,21 @@ def test_nothing_slow_is_loaded_without_need(arguments: str, tmp_path: Path) -> 
     assert not {name for name in STARTS[arguments] if name in loaded}
 
 
+def test_the_list_of_commands_says_what_each_says_first() -> None:
+    for name, row in Commands.rows.items():
+        assert " ".join(COMMANDS[name].help.partition("\n\n")[0].split()) == row.summary
+
+
 def test_docs_are_those_of_the_command() -> None:
-    page = Path(__file__).parents[2] / "docs" / "cli.md"
-    assert page.read_text(encoding="utf-8") == write_docs(), "write it again: python -m cli.docs > docs/cli.md"
+    generator = ["typer", "cli.main", "utils", "docs", "--name", "geocatalog"]
+    made = subprocess.run([sys.executable, "-m", *generator], capture_output=True, text=True, timeout=60, check=True)
+    written = (DOCS / "cli.md").read_text(encoding="utf-8")
+    assert made.stdout.strip() == written.strip(), f"write it again: {' '.join(generator)} --output docs/cli.md"
 
 
 def test_json_of_every_command_is_documented() -> None:
-    documented = {name.strip() for names in JSON_FIELDS for name in names.split(",")}
+    rows = re.findall(r"^\| `([^`]+)` \|", (DOCS / "json-output.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    documented = {name.strip() for row in rows for name in row.split(",")}
     assert documented >= COMMANDS.keys() - {"local"}
 
 
@@ -189,11 +198,6 @@ def test_the_explanations_agree_with_what_the_app_does() -> None:
             assert EXPLANATIONS[code].retried, code
         if remedy is Remedy.FAIL:
             assert not EXPLANATIONS[code].retried, code
-
-
-def test_states_are_those_of_the_app() -> None:
-    assert tuple(ItemStatus) == STATES
-    assert set(STATES) > set(REPLAYABLE_STATES)
 
 
 def test_explain_says_what_to_do() -> None:

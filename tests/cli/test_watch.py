@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from cli.follow import watch as watching
-from cli.follow.until import parse_until
+from cli.follow.watching import watch as watching
+from cli.follow.watching.until import parse_until
 from local.azurite import Azurite
 from shared.clients import Clients, build_clients
 from shared.messages.models import QueueName

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.message_schemas import message_schemas
+from cli.send.message_schemas import message_schemas
 from shared.basics.errors import BadMessage
 from shared.basics.json_codec import read_json
 from shared.configuration.shapes import SHAPES
@@ -36,10 +36,10 @@ HREF = "https://a.example/x.json"
 def test_schemas_in_docs_are_those_of_the_models(name: str) -> None:
     path = ROOT / "docs" / "schemas" / name
 
-    assert path.exists(), f"docs/schemas/{name} is missing; `python -m cli.message_schemas` writes it"
+    assert path.exists(), f"docs/schemas/{name} is missing; `python -m cli.send.message_schemas` writes it"
     assert path.read_text(encoding="utf-8") == SCHEMAS[name], (
         f"docs/schemas/{name} is not what the models of shared/messages/models.py say; "
-        "`python -m cli.message_schemas` writes it"
+        "`python -m cli.send.message_schemas` writes it"
     )
 
 

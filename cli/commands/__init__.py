@@ -1,1 +1,0 @@
-"""The commands of `geocatalog`, one module per group; heavy imports happen inside them."""

@@ -1,0 +1,1 @@
+"""Reads STAC documents from files, folders, standard input and the web."""

@@ -1,0 +1,1 @@
+"""`geocatalog explain`: what each error code means, and what to do about it."""

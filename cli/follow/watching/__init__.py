@@ -1,0 +1,1 @@
+"""`geocatalog watch`: when it ends, what it looks at and how it shows that."""

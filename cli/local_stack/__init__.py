@@ -1,0 +1,1 @@
+"""`geocatalog local`: the stack that stands in for Azure on one machine."""

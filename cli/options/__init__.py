@@ -1,0 +1,1 @@
+"""What several commands are given: options, moments, searches, files of ids."""

@@ -1,0 +1,31 @@
+"""`geocatalog resume`: tries held items again at once."""
+
+from azure.core.exceptions import AzureError
+
+from cli.options.common import CollectionsArgument, JsonOption, listed
+from cli.output.printing import Bar, note, say, write_json
+from cli.settings.connection import connect
+from shared.items.resume import resume_held
+
+
+def resume(collections: CollectionsArgument = None, *, as_json: JsonOption = False) -> None:
+    """Try held items again at once, after what held them has been fixed.
+
+    Example: geocatalog resume mine
+    """
+    app = connect(needs_geocatalog=False)
+    wanted: list[str | None] = [*listed(collections)] or [None]
+    resumed = 0
+    try:
+        with Bar("Resuming", unit="items") as bar:
+            for collection in wanted:
+                for sent in resume_held(app, collection=collection):
+                    resumed += sent
+                    bar.counted(resumed)
+    except (KeyboardInterrupt, AzureError):
+        note(f"{resumed:,} held items were resumed. It ended early. Run the same command again for the rest.")
+        raise
+    if as_json:
+        write_json({"resumed": resumed})
+    else:
+        say(f"Resumed {resumed:,} held items.")

@@ -1,1 +1,0 @@
-"""Reads the tables `status`, `deadletters` and `sources` for people and programs."""
