@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE =
 CHECKED := function_app.py functions shared cli local tests
 
-.PHONY: help setup lock demo start test recordings check bench bench-sweep clean
+.PHONY: help setup lock demo start test quick recordings check bench bench-sweep clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -27,8 +27,11 @@ demo: setup  ## Run the tutorial from end to end on this machine
 start: setup  ## Keep the local stack up until Ctrl-C (with `func start` where the Core Tools are installed)
 	@$(BIN)/geocatalog local up --core-tools
 
-test: setup check  ## Run every test
+test: setup check  ## Run every check and test; under 8 minutes on two idle cores
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
+
+quick: setup check  ## Run the checks, the unit tests and the property tests on a storage account in memory; under 90 seconds
+	@$(BIN)/pytest tests/unit tests/memory tests/properties --storage memory -n 2 --dist loadfile --no-loadscope-reorder
 
 recordings: setup  ## Run the recorded scenarios of the real Functions host at their full length, 15 minutes
 	@RECORDINGS_RECEIVE_VISIBILITY=600 $(BIN)/pytest tests/recordings -n 2 --dist loadfile --timeout 3600

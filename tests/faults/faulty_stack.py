@@ -1,6 +1,7 @@
 """The real parts, each of which can be hurt: Azurite, the GeoCatalog emulator, one host or several."""
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -30,7 +31,6 @@ from tests.running_stack import DECISIONS, small_collection, small_item, wait_fo
 COUNT = int(os.environ.get("FAULT_ITEMS", "150"))
 # Fewer would be done before the last kill.
 COUNT_OF_KILLS = max(COUNT, 300)
-COLLECTION = "faults"
 ITEMS = "/stac/collections/*/items*"
 
 # The protocol's durations, fifty times as fast: a claim lasts 7 s and the first delay is a second, the host's least.
@@ -53,7 +53,10 @@ class FaultyStack:
         clients: the app's own clients.
         hosts: the running hosts.
         figures: what was injected and seen, printed at the end.
+        collection: the collection that the present test fills.
     """
+
+    collection: str
 
     def __init__(self, folder: Path, resources: ExitStack) -> None:
         self._folder = folder
@@ -61,6 +64,7 @@ class FaultyStack:
         self.azurite = resources.enter_context(Azurite(folder / "azurite"))
         self.hosts: list[Restarts] = []
         self._hosts_lock = threading.Lock()
+        self._numbers = itertools.count()
         self.figures: Counter[str] = Counter()
         identity = self._start("identity", "local.identity", ["--header", "a header"])
         emulator = self._start("geocatalog", "local.geocatalog", ["--assets", "trust", "--decisions", DECISIONS])
@@ -80,7 +84,19 @@ class FaultyStack:
         )
         self.clients: Clients = build_clients(read_settings({**self.environment, "TIME_SCALE": "1"}))
         create_storage(self.clients.storage)
+
+    def begin(self, collection: str) -> None:
+        """Begins a test: with a collection of its own, a GeoCatalog without faults, and no figures."""
+        requests.post(f"{self.geocatalog_url}/_emulator/reset", timeout=10).raise_for_status()
         self.behave(ingest_seconds=[0.05, 0.3])
+        self.create_collection(collection)
+        self.collection = collection
+        self.figures.clear()
+        self._writes_before = self.succeeded_writes()
+
+    def doubled(self, items: int) -> int:
+        """Counts the operations that wrote an item since the test began, beyond one for each of so many items."""
+        return self.succeeded_writes() - self._writes_before - items
 
     def put_proxy_before_queues(self, **settings: str) -> RecordingProxy:
         """Has the hosts started from now on reach the queues through a proxy that can spoil requests.
@@ -103,7 +119,7 @@ class FaultyStack:
 
     def start_host(self) -> Part:
         """Starts one more host with the real app."""
-        host = self._start(f"host-{self.figures['hosts started']}", "local.host", ["--app", str(PROJECT)])
+        host = self._start(f"host-{next(self._numbers)}", "local.host", ["--app", str(PROJECT)])
         self.figures["hosts started"] += 1
         with self._hosts_lock:
             self.hosts.append(Restarts(host))
@@ -224,7 +240,8 @@ class FaultyStack:
         assert [str(letter["reason"]) for letter in table.list_entities()] == []
 
     def report(self, name: str) -> None:
-        """Prints the figures of the run."""
+        """Prints the figures of a test."""
+        self.figures["hosts restarted"] = self.hosts_restarted()
         calls = requests.get(f"{self.geocatalog_url}/_emulator/requests", timeout=10).json()
         self.figures["calls to GeoCatalog"] = len(calls)
         self.figures["faults answered"] = sum(call["status"] is None or call["status"] >= 429 for call in calls)
@@ -232,8 +249,8 @@ class FaultyStack:
 
 
 @contextmanager
-def faulty_stack(folder: Path, name: str) -> Iterator[FaultyStack]:
-    """Runs a stack for one test, and prints its figures."""
+def faulty_stack(folder: Path) -> Iterator[FaultyStack]:
+    """Runs a stack."""
     with ExitStack() as resources, pytest.MonkeyPatch.context() as patch:
         stack = FaultyStack(folder, resources)
         for variable in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"):
@@ -246,8 +263,6 @@ def faulty_stack(folder: Path, name: str) -> Iterator[FaultyStack]:
         finally:
             ended.set()
             supervision.join()
-        stack.figures["hosts restarted"] = stack.hosts_restarted()
-        stack.report(name)
 
 
 def jittered(low: float, high: float) -> float:
@@ -257,9 +272,9 @@ def jittered(low: float, high: float) -> float:
 
 def check_all_ingested(stack: FaultyStack, items: Mapping[str, dict[str, Any]]) -> None:
     """Waits until all is ingested, takes the faults away, and checks that nothing is lost or left over."""
-    stack.wait_settled(COLLECTION, {"Succeeded": len(items)})
+    stack.wait_settled(stack.collection, {"Succeeded": len(items)})
     stack.behave(faults=[], operation_failures=[])
     stack.wait_queues_empty()
-    stack.check_catalog(COLLECTION, items)
+    stack.check_catalog(stack.collection, items)
     stack.check_poison()
-    stack.figures["doubled"] = stack.succeeded_writes() - len(items)
+    stack.figures["doubled"] = stack.doubled(len(items))

@@ -4,7 +4,6 @@ import random
 import time
 
 from tests.faults.faulty_stack import (
-    COLLECTION,
     COUNT,
     COUNT_OF_KILLS,
     ITEMS,
@@ -18,7 +17,7 @@ from tests.running_stack import small_item, wait_for
 
 def test_host_killed_ten_times(stack: FaultyStack) -> None:
     stack.start_host()
-    items = stack.send_items(COLLECTION, COUNT_OF_KILLS)
+    items = stack.send_items(stack.collection, COUNT_OF_KILLS)
     for _ in range(10):
         time.sleep(jittered(0.05, 1.2))
         stack.kill_host()
@@ -29,7 +28,7 @@ def test_host_killed_ten_times(stack: FaultyStack) -> None:
 
 def test_storage_stopped_and_started_on_its_data(stack: FaultyStack) -> None:
     stack.start_host()
-    items = stack.send_items(COLLECTION, COUNT)
+    items = stack.send_items(stack.collection, COUNT)
     for _ in range(3):
         time.sleep(jittered(0.2, 0.8))
         stack.azurite.stop()
@@ -47,7 +46,7 @@ def test_storage_that_forbids_receives_and_loses_the_answers_to_renewals(stack: 
     lost = Fault("update", drop=True, after=True, times=10)
     forbidden = Fault("receive", status=403, code="AuthorizationFailure", times=0)
     proxy.faults["items"] = [lost, forbidden]
-    items = stack.send_items(COLLECTION, 20)
+    items = stack.send_items(stack.collection, 20)
     stack.start_host()
     # The messages whose renewal was lost run twice: the first time until the end, without being deleted.
     wait_for(lambda: lost.times == 0, "renewals whose answers are lost")
@@ -62,7 +61,9 @@ def test_storage_that_forbids_receives_and_loses_the_answers_to_renewals(stack: 
 
 def test_duplicates_and_reordering(stack: FaultyStack) -> None:
     versions = [
-        small_item(COLLECTION, f"item-{number}", updated=f"2024-05-0{version}T00:00:00Z", note=f"version {version}")
+        small_item(
+            stack.collection, f"item-{number}", updated=f"2024-05-0{version}T00:00:00Z", note=f"version {version}"
+        )
         for number in range(60)
         for version in (1, 2, 3)
     ]
@@ -76,8 +77,8 @@ def test_duplicates_and_reordering(stack: FaultyStack) -> None:
     newest = {item["id"]: item for item in versions if item["properties"]["note"] == "version 3"}
     wait_for(
         lambda: (
-            stack.catalog(COLLECTION).keys() == newest.keys()
-            and all(held["properties"]["note"] == "version 3" for held in stack.catalog(COLLECTION).values())
+            stack.catalog(stack.collection).keys() == newest.keys()
+            and all(held["properties"]["note"] == "version 3" for held in stack.catalog(stack.collection).values())
         ),
         "the newest version of every item",
         seconds=600,
@@ -104,7 +105,7 @@ def test_all_of_it_together(stack: FaultyStack) -> None:
     )
     stack.start_host()
     stack.start_host()
-    items = stack.send_items(COLLECTION, COUNT_OF_KILLS)
+    items = stack.send_items(stack.collection, COUNT_OF_KILLS)
     for number in range(5):
         time.sleep(jittered(0.3, 1.5))
         stack.kill_host()

@@ -128,6 +128,7 @@ def letters(app: Clients) -> list[tuple[str, bytes]]:
     return [(str(row["error_code"]), body_of(row)) for row in app.deadletters.rows(QueueName.BLOB_EVENTS)]
 
 
+@pytest.mark.both_storages
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_blob_of_any_name_becomes_a_message_whose_href_leads_to_it(app: Clients, name: str) -> None:
     content = name.encode()

@@ -39,6 +39,7 @@ from hypothesis.stateful import (
 )
 from requests import PreparedRequest, Response
 
+from local.azurite import Azurite
 from shared.basics.clock import format_timestamp, parse_timestamp
 from shared.basics.json_codec import write_json
 from shared.clients import Clients
@@ -565,9 +566,10 @@ def test_every_call_of_the_tracker(world: World, fault: str | None, meanwhile: s
             return
 
 
-def test_claim_protocol(world: World) -> None:
+@pytest.mark.both_storages
+def test_claim_protocol(world: World, account: Account) -> None:
     explored = settings(
-        max_examples=EXAMPLES or 15,
+        max_examples=EXAMPLES or (5 if isinstance(account, Azurite) else 15),
         stateful_step_count=16,
         deadline=None,
         derandomize=not EXAMPLES,

@@ -236,6 +236,7 @@ def test_killed_at_any_call_it_goes_on_and_does_nothing_twice(desk: Desk) -> Non
         assert desk.announced[-1]["outcome"] == "applied"
 
 
+@pytest.mark.both_storages
 def test_of_two_messages_at_once_one_waits(desk: Desk, name: str) -> None:
     desk.apply({"definition": collection(name)})
     for calls in range(5, 20, 3):
@@ -282,6 +283,7 @@ def _large(name: str) -> dict[str, Any]:
     return _small(name) | {"mosaics": mosaics}
 
 
+@pytest.mark.both_storages
 @pytest.mark.parametrize(
     "extra", [{}, {"definition": collection("large-1", title="x" * 60_000)}], ids=["parts", "definition"]
 )

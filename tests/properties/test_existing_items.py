@@ -81,6 +81,7 @@ def test_what_the_message_says_is_done(
     assert bool(row.stored_hash) == (if_exists == "replace")  # otherwise what GeoCatalog holds was never ours
 
 
+@pytest.mark.both_storages
 def test_an_item_that_is_there_because_of_an_answer_that_was_lost_is_ingested(app: Clients, catalog: Catalog) -> None:
     catalog.behave(faults=[LOST, {**EXISTS, "path": "*/items", "count": 1}])
     ingest(app, "lost-then-there", if_exists="fail")

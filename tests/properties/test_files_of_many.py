@@ -291,6 +291,7 @@ def test_many_wrong_entries_outlast_no_run(
     assert len(results(app)) == 120
 
 
+@pytest.mark.both_storages
 @pytest.mark.parametrize("calls", [*range(2, 31, 4)])
 def test_a_killed_run_rejects_again_what_it_did_since_its_last_record(
     app: Clients, account: Account, monkeypatch: pytest.MonkeyPatch, calls: int
@@ -386,6 +387,7 @@ def test_a_message_that_is_given_again_when_all_is_sent_sends_nothing(app: Clien
     assert list(app.deadletters.rows()) == []
 
 
+@pytest.mark.both_storages
 def test_of_two_runs_of_one_message_one_steps_back(app: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fan_out, "ITEMS_PER_RECORD", 2)
     moment = app.now()

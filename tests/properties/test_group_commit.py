@@ -90,6 +90,7 @@ def test_a_single_thread_waits_for_nobody(desk: Desk) -> None:
     assert desk.groups == [["a"], ["b"]]
 
 
+@pytest.mark.both_storages
 def test_what_comes_meanwhile_goes_in_as_few_transactions_as_hold_it(desk: Desk, pool: ThreadPoolExecutor) -> None:
     keys = [f"key-{number:02d}" for number in range(40)]
     with desk.held_up(pool):
@@ -123,6 +124,7 @@ def test_a_row_that_is_there_costs_nobody_else_its_write(desk: Desk, pool: Threa
     assert set(desk.rows()) == {"there", "first", *(f"good-{number}" for number in range(5))}
 
 
+@pytest.mark.both_storages
 def test_of_two_that_write_the_same_row_one_does(desk: Desk, pool: ThreadPoolExecutor) -> None:
     with desk.held_up(pool):
         racing = [desk.insert(pool, f"row-{number % 7}", writer=number) for number in range(28)]

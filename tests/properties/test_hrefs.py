@@ -82,6 +82,7 @@ def test_a_file_is_read_from_a_byte_on(app: Clients, host: str, path: str) -> No
         assert b"".join(chunks) == b""
 
 
+@pytest.mark.both_storages
 def test_an_own_blob_is_read_from_a_byte_on(app: Clients) -> None:
     content = bytes(range(256)) * 10_000  # of several reads
     blob = app.storage.blobs.get_container_client("incoming").upload_blob("bytes", content, overwrite=True)
@@ -175,6 +176,7 @@ def own(app: Clients, container: str) -> ContainerClient:
     return app.storage.blobs.get_container_client(container)
 
 
+@pytest.mark.both_storages
 @pytest.mark.parametrize("container", ["payloads", "incoming"])
 def test_own_containers_are_read(app: Clients, container: str) -> None:
     blob = own(app, container).upload_blob("folder/a b.json", CONTENT, overwrite=True)
@@ -189,6 +191,7 @@ def test_a_blob_that_is_not_there(app: Clients) -> None:
     assert "incoming" in error.message
 
 
+@pytest.mark.both_storages
 @pytest.mark.parametrize(
     "climbing",
     ["../secrets/key.json", "%2e%2e/secrets/key.json", "x/../../secrets/key.json", "..%2Fsecrets/key.json",

@@ -257,6 +257,7 @@ def test_a_closing_without_time_announces_nothing_that_it_does_not_close(
     assert len(app.status.open_operations(COLLECTION)) == 1
 
 
+@pytest.mark.both_storages
 def test_operations_that_no_transaction_takes_together_are_closed_each_by_itself(
     app: Clients, catalog: Catalog, item_id: str
 ) -> None:

@@ -69,6 +69,7 @@ def test_without_time_a_portion_goes_on_and_the_next_run_takes_the_others(app: C
     assert message_count(app, QueueName.ITEMS) == MANY
 
 
+@pytest.mark.both_storages
 def test_what_is_held_since_after_a_moment_is_left_alone(app: Clients, collection: str) -> None:
     entries = app.status.query_prefix(collection, HELD_PREFIX, select=["RowKey", "Timestamp"])
     first_held: list[datetime] = sorted(entry.metadata["timestamp"] for entry in entries)  # type: ignore[attr-defined]

@@ -201,6 +201,7 @@ def test_an_item_that_cannot_be_kept_now_is_delayed(app: Clients, catalog: Catal
     assert results(app) == []
 
 
+@pytest.mark.both_storages
 def test_the_own_rate_makes_nobody_else_wait(account: Account, catalog: Catalog) -> None:
     app = make_app(account, catalog.url, MAX_REQUESTS_PER_SECOND="0.1")
     clear_queues(app)
@@ -215,6 +216,7 @@ def test_the_own_rate_makes_nobody_else_wait(account: Account, catalog: Catalog)
     assert message_count(app, QueueName.ITEMS) == 1
 
 
+@pytest.mark.both_storages
 def test_a_pause_long_after_another_is_short_again(pausing: Clients, clock: Clock) -> None:
     for _ in range(8):
         pausing.pause.pause(None)
