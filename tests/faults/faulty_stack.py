@@ -28,7 +28,7 @@ from tests.recordings.recording_proxy import RecordingProxy
 from tests.running_stack import DECISIONS, small_collection, small_item, wait_for
 
 # Items of a test; docs/reliability.md shows a run of FAULT_ITEMS=300.
-COUNT = int(os.environ.get("FAULT_ITEMS", "150"))
+COUNT = int(os.environ.get("FAULT_ITEMS", "100"))
 # Fewer would be done before the last kill.
 COUNT_OF_KILLS = max(COUNT, 300)
 ITEMS = "/stac/collections/*/items*"

@@ -70,6 +70,10 @@ def test_after_a_pause_a_write_takes_a_connection_of_its_own(
     assert server.connections == 3
 
 
+def test_the_pause_is_shorter_than_servers_keep_an_idle_connection() -> None:
+    assert fresh_connections._MAX_IDLE_SECONDS < 5  # noqa: SLF001 - Node.js and uvicorn close after 5 s
+
+
 def test_without_a_pause_it_is_used_again(server: ClosingServer) -> None:
     with pooled_session(PooledAdapter()) as session:
         assert post(session, server.url) == 202

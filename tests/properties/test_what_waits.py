@@ -128,15 +128,18 @@ def test_an_item_that_only_waits_in_line_is_not_given_up(account: Account, catal
     desk = Desk(account, catalog)
     desk.clear()
     desk.send({"item": item("in-line", collection=COLLECTION), "force": True}, QueueName.ITEMS)
+    failed = {"attempt": 1, "retry_since": desk.clock.now().isoformat()}
+    desk.send({"item": item("failed-once", collection=COLLECTION), "force": True, **failed}, QueueName.ITEMS)
     for _ in range(3):
         desk.app.pause.pause(timedelta(minutes=10))
-        assert desk.deliver() == 1
+        assert desk.deliver() == 2
         desk.clock.advance(timedelta(days=5))
     assert ("POST", f"/stac/collections/{COLLECTION}/items") not in catalog.writes()
 
     desk.settle()
 
-    assert [(result["id"], result["outcome"]) for result in desk.announced] == [("in-line", "ingested")]
+    ended = sorted((result["id"], result["outcome"]) for result in desk.announced)
+    assert ended == [("failed-once", "ingested"), ("in-line", "ingested")]
 
 
 def test_operations_are_not_asked_for_during_a_pause(pausing: Clients, catalog: Catalog, clock: Clock) -> None:

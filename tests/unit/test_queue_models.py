@@ -9,13 +9,15 @@ import pytest
 from azure.storage.queue._generated import models
 from azure.storage.queue._generated._utils import model_base
 
-from shared.storage.queue_models import complete_queue_models
+from shared.settings import StorageConnection
+from shared.storage.account import connect_storage
 
 ANSWER = ET.fromstring(  # noqa: S314 - our own text
     "<QueueMessagesList><QueueMessage><MessageId>a</MessageId><PopReceipt>b</PopReceipt></QueueMessage></QueueMessagesList>"
 )
 TABLES = ("_attr_to_rest_field", "_xml_field_plan", "_backcompat_attr_to_rest_field")
 ROUNDS = 60
+NOWHERE = StorageConnection(connection_string="UseDevelopmentStorage=true")
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_first_sends_of_many_threads_read_whole_models() -> None:
 
     for _ in range(ROUNDS):
         forget_models()
-        complete_queue_models()
+        connect_storage(NOWHERE, None)
         together = threading.Barrier(16)
         threads = [threading.Thread(target=read, args=(together,)) for _ in range(16)]
         for thread in threads:
