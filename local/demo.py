@@ -23,7 +23,7 @@ from pystac_client import Client
 from rich.console import Console
 from rich.table import Table
 
-from local.azurite import AzuriteError
+from local.azurite_install import AzuriteError
 from local.stack.parts import PartError
 from local.stack.stack import Stack, StackOptions
 from shared.clients import Clients, build_clients

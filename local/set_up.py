@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "set-up"
-INPUTS = ("requirements.in", "requirements.txt", "pyproject.toml", "local/azurite.py", "local/set_up.py")
+INPUTS = ("requirements.in", "requirements.txt", "pyproject.toml", "local/azurite_install.py", "local/set_up.py")
 
 # The Python that Azure runs, for which requirements.txt is the lock.
 DEPLOYED = (3, 13)
@@ -54,7 +54,7 @@ def main() -> None:
     else:
         run([*pip, "--editable", f"{ROOT}[cli,parquet,local,dev]"], without_network)
         run([*pip, "--ignore-requires-python", "--no-deps", *pins(RUNTIME)], without_network)
-    run([str(PYTHON), "-m", "local.azurite", "--install"], "Azurite could not be installed.")
+    run([str(PYTHON), "-m", "local.azurite_install"], "Azurite could not be installed.")
     STAMP.write_text(fingerprint(), encoding="utf-8")
     say(f"Set up in {time.monotonic() - started:.0f} s.")
 

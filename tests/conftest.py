@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from hypothesis import settings
 
-from local.azurite import Azurite, start
+from local.azurite import Azurite
 from tests.memory.account import MemoryAccount
 
 # No test is timed: a busy machine is no fault of the code.
@@ -61,7 +61,7 @@ def running_part(module: str, *options: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """Run one Azurite for the whole session; tests keep apart by names of their own."""
-    with start(tmp_path_factory.mktemp("azurite")) as running:
+    with Azurite(tmp_path_factory.mktemp("azurite")) as running:
         yield running
 
 

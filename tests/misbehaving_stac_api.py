@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from local.azurite import make_certificate
+from local.certificates import make_certificate
 
 CONFORMS_TO = [
     "https://api.stacspec.org/v1.0.0/core",

@@ -16,7 +16,7 @@ from cli.options.common import JsonOption
 from cli.output.faults import CommandError, usage_error
 from cli.output.printing import note, print_table, write_json
 from cli.settings.connection import connect
-from local.azurite import AzuriteError
+from local.azurite_install import AzuriteError
 from local.stack.lock import held_lock, running_pid
 from local.stack.parts import PartError
 from local.stack.stack import PORT_NAMES, Stack, StackOptions, run_until_signal

@@ -1,11 +1,10 @@
-"""The host: loads the app, listens for each of its functions, drains and stops."""
+"""The host: loads the app, listens for each of its functions, and stops."""
 
 import concurrent.futures
 import logging
 import threading
 import time
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,10 @@ from local.host.configuration.options import Options
 from local.host.configuration.thread_pool import ThreadPool
 from local.host.deadlines import Deadlines
 from local.host.faults import FunctionFault, HostFault, IndexingFault
-from local.host.functions import Function, QueueTrigger, TimerTrigger, UnsupportedFault, parse_function
+from local.host.functions import Function, UnsupportedFault, parse_function
 from local.host.listeners import Listeners
 from local.host.storage.connections import HOST_CONNECTION, Connections
 from local.host.storage.errors import one_line
-from local.host.trigger_data import BY_HAND, hand_made_queue_invocation, timer_invocation
 from local.host.worker.invocation import Invocation, InvocationResult
 from local.host.worker.supervisor import WorkerSupervisor
 
@@ -33,14 +31,6 @@ _KUBERNETES = "KUBERNETES_SERVICE_HOST"
 
 #: The key of `Host.errors` for an app that could not be indexed at all.
 ALL_FUNCTIONS = "*"
-
-
-class DrainState(StrEnum):
-    """States of `GET /admin/host/drain/status`."""
-
-    DISABLED = "Disabled"
-    IN_PROGRESS = "InProgress"
-    COMPLETED = "Completed"
 
 
 class Host:
@@ -69,7 +59,6 @@ class Host:
         self.settings = settings
         self.functions: dict[str, Function] = {}
         self.errors: dict[str, str] = {}
-        self.draining = False
         self.stop_reason: str | None = None
         self.connections = Connections(settings, options.durations)
         self._app = app
@@ -153,25 +142,6 @@ class Host:
         self._listeners.start()
         _logger.info("Host %s listens for %s functions: %s", self.id, len(started), ", ".join(started))
 
-    def run_by_hand(self, function: Function, data: str) -> None:
-        """Run a function once, outside its trigger, without waiting for it; a disabled one runs, too.
-
-        Args:
-            function: The function.
-            data: The body of the message of a queue function; timers need none.
-
-        Raises:
-            FunctionFault: The function is in error.
-        """
-        if function.name in self.errors:
-            raise FunctionFault(f"The '{function.name}' function is in error: {self.errors[function.name]}")
-        match function.trigger:
-            case QueueTrigger():
-                invocation = hand_made_queue_invocation(function, function.trigger.data_type, data)
-            case TimerTrigger():
-                invocation = timer_invocation(function, None, past_due=False, reason=BY_HAND)
-        self._run(invocation)
-
     def _run(self, invocation: Invocation) -> "concurrent.futures.Future[bool]":
         succeeded: concurrent.futures.Future[bool] = concurrent.futures.Future()
 
@@ -193,18 +163,6 @@ class Host:
         _logger.critical("%s", reason)
         self._shut_down()
 
-    def drain(self) -> None:
-        """Start nothing new; what runs continues to its end."""
-        self.draining = True
-        self._listeners.stop_receiving()
-
-    @property
-    def drain_state(self) -> DrainState:
-        """How far a drain has come."""
-        if not self.draining:
-            return DrainState.DISABLED
-        return DrainState.IN_PROGRESS if self.worker.in_flight else DrainState.COMPLETED
-
     def stop(self) -> None:
         """Stop as the Functions host does, within the shutdown limit.
 
@@ -214,9 +172,9 @@ class Host:
         end = time.monotonic() + self._options.shutdown_limit
         _logger.info("Host is shutting down; %s invocations are running.", self.worker.in_flight)
         if self.settings.is_on(_DRAIN_SETTING) or self.settings.get(_KUBERNETES):
-            self.drain()
+            self._listeners.stop_receiving()
         self.worker.wait_until_idle(self._options.shutdown_limit)
-        self.drain()
+        self._listeners.stop_receiving()
         if not self._listeners.wait_until_idle(max(0.0, end - time.monotonic())):
             _logger.error("Host did not shutdown within its allotted time.")
         self.worker.stop()

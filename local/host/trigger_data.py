@@ -9,9 +9,6 @@ from local.host.functions import DataType, Function
 from local.host.timers.status import TimerStatus
 from local.host.worker.invocation import Invocation, Metadata
 
-#: The reason in the log of a function that was run by hand.
-BY_HAND = "This function was programmatically called via the host APIs."
-
 
 def queue_invocation(
     function: Function, data_type: DataType, message: QueueMessage, body: bytes, *, queue_name: str
@@ -36,17 +33,6 @@ def queue_invocation(
     reason = (
         f"New queue message detected on '{queue_name}'. MessageId={message.id}, DequeueCount={message.dequeue_count}"
     )
-    return _invocation_of_body(function, data_type, body, metadata, reason)
-
-
-def hand_made_queue_invocation(function: Function, data_type: DataType, body: str) -> Invocation:
-    """The invocation of a queue-triggered function that is run by hand: there is a body, but no message."""
-    return _invocation_of_body(function, data_type, body.encode(), {}, BY_HAND)
-
-
-def _invocation_of_body(
-    function: Function, data_type: DataType, body: bytes, metadata: Metadata, reason: str
-) -> Invocation:
     if data_type is DataType.BINARY:
         metadata["QueueTrigger"] = ("string", body.decode(errors="replace"))
         return Invocation(function, "bytes", body, metadata, reason)

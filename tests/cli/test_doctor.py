@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.doctor.timers import has_missed
-from local.azurite import Azurite, start
+from local.azurite import Azurite
 from shared.clients import build_clients
 from shared.messages.models import WORK_QUEUES
 from shared.settings import read_settings
@@ -26,7 +26,7 @@ NO_GEOCATALOG = {"GEOCATALOG_URL": "http://127.0.0.1:1"}
 
 @pytest.fixture(scope="module")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with start(tmp_path_factory.mktemp("doctor")) as running:
+    with Azurite(tmp_path_factory.mktemp("doctor")) as running:
         settings = {"INGEST_STORAGE": running.connection_string()}
         create_storage(build_clients(read_settings(settings | NO_GEOCATALOG)).storage)
         yield running

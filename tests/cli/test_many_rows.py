@@ -21,7 +21,7 @@ from cli.follow.watching.until import Until
 from cli.follow.watching.watch import watch
 from cli.recover.deleting import delete_items
 from cli.report import facts
-from local.azurite import Azurite, start
+from local.azurite import Azurite
 from shared.basics.clock import utc_now
 from shared.basics.json_codec import write_json
 from shared.clients import Clients, build_clients
@@ -48,7 +48,7 @@ def clients(connection: str) -> Clients:
 @pytest.fixture(scope="module")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """An Azurite whose only rows are those of these tests: 1,100 ingested items in collection `many`."""
-    with start(tmp_path_factory.mktemp("many-rows")) as running:
+    with Azurite(tmp_path_factory.mktemp("many-rows")) as running:
         app = clients(running.connection_string())
         create_storage(app.storage)
         add(app, "many", *(f"i{number:04}" for number in range(MANY)))
@@ -145,7 +145,7 @@ def test_rows_that_go_while_they_are_read_disturb_nothing(azurite: Azurite) -> N
 
 
 def test_a_missing_table_has_no_rows_and_is_made(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with start(tmp_path_factory.mktemp("no-table")) as running:
+    with Azurite(tmp_path_factory.mktemp("no-table")) as running:
         app = clients(running.connection_string())
         assert list(app.status.query_prefix("many", "item~")) == []
         assert "status" in {table.name for table in app.storage.tables.list_tables()}

@@ -7,10 +7,12 @@ import socket
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 import requests
+from azure.core.utils import parse_connection_string
 
 from local.stack.indexed import check_indexed
 from local.stack.parts import Part, PartError
@@ -98,14 +100,16 @@ def test_an_app_that_cannot_be_indexed_is_told_to_the_person_who_waits(tmp_path:
 def test_a_stack_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
     started = local("up", "--detach", "--no-host", "--state", str(tmp_path))
     assert started.returncode == 0, started.stderr
-    port = int(read_env(tmp_path / "env")["GEOCATALOG_URL"].rpartition(":")[2])
+    env = read_env(tmp_path / "env")
+    queues = parse_connection_string(env["INGEST_STORAGE"])["queueendpoint"]
+    ports = [urlsplit(url).port for url in (env["GEOCATALOG_URL"], queues)]
     os.kill(int((tmp_path / "stack.pid").read_text()), signal.SIGKILL)
 
-    def refuses() -> bool:
+    def refuses(port: int | None) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) != 0
 
-    wait_for(refuses, "the emulator to end with its stack")
+    wait_for(lambda: all(map(refuses, ports)), "the emulator and Azurite to end with their stack")
     again = local("up", "--detach", "--no-host", "--state", str(tmp_path))
     assert again.returncode == 0, again.stderr
     assert local("down", "--state", str(tmp_path)).returncode == 0

@@ -14,7 +14,7 @@ from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 from azure.storage.queue import QueueServiceClient
 
-from local.azurite import start
+from local.azurite import Azurite
 
 HEADER = "a header for this test"
 GEOCATALOG_SCOPE = "https://geocatalog.spatio.azure.com/.default"
@@ -106,7 +106,7 @@ def test_the_credential_reports_a_wrong_header(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.usefixtures("identity_endpoint")
 def test_azurite_over_tls_takes_the_default_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with start(tmp_path / "data", tls=tmp_path / "tls") as azurite, DefaultAzureCredential() as credential:
+    with Azurite(tmp_path / "data", tls=tmp_path / "tls") as azurite, DefaultAzureCredential() as credential:
         assert azurite.blob_endpoint().startswith("https://127.0.0.1:")
         assert (tmp_path / "tls" / "azurite-key.pem").stat().st_mode & 0o777 == 0o600
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(azurite.certificate))
@@ -141,7 +141,7 @@ def user_delegation_sas(blobs: BlobServiceClient) -> str:
 
 @pytest.mark.usefixtures("identity_endpoint")
 def test_azurite_refuses_a_token_for_another_audience(tmp_path: Path) -> None:
-    with start(tmp_path / "data", tls=tmp_path / "tls") as azurite, ManagedIdentityCredential() as credential:
+    with Azurite(tmp_path / "data", tls=tmp_path / "tls") as azurite, ManagedIdentityCredential() as credential:
         token = credential.get_token(GEOCATALOG_SCOPE).token
         answer = requests.get(
             f"{azurite.blob_endpoint()}/?comp=list",

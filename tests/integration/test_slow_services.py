@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import AzureError
 
-from local.azurite import make_certificate
+from local.certificates import make_certificate
 from shared.basics import deadline
 from shared.basics.errors import Held, IngestionError, Unavailable
 from shared.clients import Clients, build_clients

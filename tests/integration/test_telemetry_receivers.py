@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from local.azurite import make_certificate
+from local.certificates import make_certificate
 from tests.otlp_collector import running_collector
 
 SECRET = "c2VjcmV0LXNpZ25hdHVyZQ"
@@ -27,16 +27,14 @@ HOST_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PROGRAM = f"""
 import logging
 from datetime import UTC, datetime
-from types import SimpleNamespace
 logging.basicConfig(level=logging.INFO)
 from opentelemetry.context import attach
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from shared import telemetry
 attach(TraceContextTextMapPropagator().extract({{"traceparent": "00-{HOST_TRACE}-00f067aa0ba902b7-01"}}))
 telemetry.start()
-work = SimpleNamespace(queue="items", collection="c", item_id="i", attempt=0, traceparent=None)
-work.correlation_id = "https://example.com/?sig={SECRET}"
-with telemetry.work_span(work):
+of_item = {{"collection": "c", "item": "i", "correlation_id": "https://example.com/?sig={SECRET}", "attempt": 0}}
+with telemetry.message_span("items", None, **of_item):
     with telemetry.request_span("POST", "https://u:{SECRET}@example.com/a?sig={SECRET}"):
         telemetry.note_response(202)
     logging.getLogger("app").info("Item %s: %s", "c/i", "https://example.com/?sig={SECRET}")

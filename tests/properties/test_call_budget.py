@@ -11,7 +11,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from local.azurite import Azurite, start
+from local.azurite import Azurite
 from shared.basics.json_codec import write_json
 from shared.basics.parallel import run_all
 from shared.clients import Clients
@@ -32,7 +32,7 @@ ONE_PASS = timedelta(seconds=2.9)
 @pytest.fixture(scope="module")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """Run an Azurite of its own: the tracker looks at every collection there is."""
-    with start(tmp_path_factory.mktemp("azurite")) as running:
+    with Azurite(tmp_path_factory.mktemp("azurite")) as running:
         yield running
 
 

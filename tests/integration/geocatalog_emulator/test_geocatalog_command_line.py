@@ -12,7 +12,7 @@ import requests
 from azure.core.credentials import AccessToken
 from azure.planetarycomputer import PlanetaryComputerProClient
 
-from local.azurite import make_certificate
+from local.certificates import make_certificate
 
 from .emulator_client import bearer
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from local.azurite import DEVELOPMENT_ACCOUNT, start
+from local.azurite import DEVELOPMENT_ACCOUNT, Azurite
 from tests.integration.host.host_under_test import ROOT, RunningHost, eventually, make_app, unique_name
 
 
 def test_identity_based_connections(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "local.identity", "--header", "secret"]
     with (
-        start(tmp_path / "azurite", tls=tmp_path / "tls") as azurite,
+        Azurite(tmp_path / "azurite", tls=tmp_path / "tls") as azurite,
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as identity,
         QueueServiceClient.from_connection_string(
             azurite.connection_string(), connection_verify=str(azurite.certificate)

@@ -149,7 +149,7 @@ def test_port_that_is_taken(tmp_path: Path) -> None:
     assert "Traceback" not in log
 
 
-def test_settings_status_hand_runs_and_drain(azurite: Azurite, queues: QueueServiceClient, tmp_path: Path) -> None:
+def test_settings_and_status(azurite: Azurite, queues: QueueServiceClient, tmp_path: Path) -> None:
     queue = queues.create_queue(unique_name("work"))
     app = make_app(tmp_path, "queue_app", {"extensions": {"queues": {"messageEncoding": "base64"}}})
     values = {**storage_settings(azurite), "WORK_QUEUE": "not this one"}
@@ -170,33 +170,6 @@ def test_settings_status_hand_runs_and_drain(azurite: Azurite, queues: QueueServ
         assert "set the app setting BINARY_QUEUE" in status["errors"]["work_on_bytes"]
         queue.send_message("plain")
         host.eventually_records(event="work", body="plain")
-
-        def run(name: str, body: object) -> int:
-            return requests.post(f"{host.url}/admin/functions/{name}", json=body, timeout=30).status_code
-
-        assert run("work", {"input": '{"by": "hand"}'}) == 202
-        host.eventually_records(event="work", body='{"by": "hand"}')
-        assert run("unknown", {"input": ""}) == 404
-        assert run("work", ["no object"]) == 400
-        assert run("work_on_bytes", {"input": ""}) == 400
-
-        def drain_state() -> str:
-            state: str = requests.get(f"{host.url}/admin/host/drain/status", timeout=30).json()["state"]
-            return state
-
-        assert drain_state() == "Disabled"
-        body = json.dumps({"do": "sleep", "seconds": 6})
-        queue.send_message(body)
-        host.eventually_records(event="work", body=body)
-        assert requests.post(f"{host.url}/admin/host/drain", timeout=30).status_code == 202
-        assert drain_state() == "InProgress"
-        eventually(lambda: drain_state() == "Completed")
-        # What ran was seen to its end, and nothing new is taken.
-        assert host.records(event="done", body=body)
-        eventually(lambda: queue.get_queue_properties().approximate_message_count == 0)
-        queue.send_message("after the drain")
-        assert host.stop() == 0
-        assert not host.records(event="work", body="after the drain")
 
 
 def test_storage_that_refuses_the_host_stops_it(azurite: Azurite, tmp_path: Path) -> None:
