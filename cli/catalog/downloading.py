@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
+
+from shared.http.sessions import plain_session
 
 _TIMEOUT = (5, 60)
 _CHUNK = 1024 * 1024
@@ -87,10 +88,7 @@ def download(assets: list[Asset], *, told: Callable[[int], None]) -> list[Fetche
     Returns:
         What became of each, in their order.
     """
-    session = requests.Session()
-    adapter = HTTPAdapter(pool_maxsize=_WIDTH, max_retries=_RETRIES)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    session = plain_session(retries=_RETRIES)
     stopped = threading.Event()
     with ThreadPoolExecutor(_WIDTH) as executor:
         try:

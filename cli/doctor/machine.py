@@ -14,6 +14,7 @@ from cli.output.printing import in_words
 from cli.settings.connection import has_geocatalog, has_storage, settings_environment
 from shared.basics.clock import utc_now
 from shared.basics.errors import SettingsError
+from shared.http.sessions import plain_session
 from shared.settings import Settings, read_settings
 
 _PACKAGES = ("azure-functions", "azure-identity", "azure-storage-queue", "azure-data-tables", "pystac")
@@ -79,7 +80,8 @@ def check_clock(url: str, what: str) -> Iterator[Finding]:
         what: what the server is, for people.
     """
     try:
-        response = requests.get(url, timeout=(5, 10), allow_redirects=False)
+        with plain_session() as session:
+            response = session.get(url, timeout=(5, 10), allow_redirects=False)
     except requests.RequestException:
         return  # that it does not answer is told by the check of the service itself
     try:

@@ -10,6 +10,7 @@ from cli.documents.documents import Document, Kind, Read, Unreadable, kind_of
 from cli.documents.inputs import is_url
 from shared.basics.json_codec import read_json
 from shared.basics.redact import redact
+from shared.http.sessions import plain_session
 from shared.messages.decoding import BOM
 from shared.stac.bases import based_at
 from shared.stac.urls import resolve, scheme_of
@@ -113,7 +114,8 @@ def _read(href: str) -> Document | Unreadable:
 def _content(href: str) -> bytes:
     if not is_url(href):
         return Path(href).read_bytes()
-    response = requests.get(href, timeout=_TIMEOUT)
+    with plain_session() as session:
+        response = session.get(href, timeout=_TIMEOUT)
     if not response.ok:
         raise OSError(f"the server answered {response.status_code}")
     return response.content

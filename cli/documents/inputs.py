@@ -119,7 +119,9 @@ def read_input(source: Input) -> Iterator[Read]:
     if source.name == STANDARD_INPUT:
         yield from _read_stream(sys.stdin.buffer, "standard input")
     elif source.is_url:
-        yield from _read_stream(_lines_of_url(source.name), _shown(source.name))
+        from cli.documents.web import lines_of, shown  # noqa: PLC0415 - requests is slow to import, only URLs need it
+
+        yield from _read_stream(lines_of(source.name), shown(source.name))
     else:
         yield from _read_file(Path(source.name))
 
@@ -154,23 +156,3 @@ def _read_file(path: Path) -> Iterator[Read]:
         return
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         yield Unreadable(str(path), "It changed while it was read; run the command again when it is complete.")
-
-
-def _shown(url: str) -> str:
-    return url.partition("?")[0]
-
-
-def _lines_of_url(url: str) -> Iterator[bytes]:
-    import requests  # noqa: PLC0415 - slow to import, and only URLs need it
-
-    with requests.get(url, stream=True, timeout=(5, 60)) as response:
-        if not response.ok:
-            raise CommandError(
-                f"{_shown(url)} answered {response.status_code}; check the URL, or sign it if it is private."
-            )
-        rest = b""
-        for chunk in response.iter_content(256 * 1024):
-            *whole, rest = (rest + chunk).split(b"\n")
-            yield from (line + b"\n" for line in whole)
-        if rest:
-            yield rest

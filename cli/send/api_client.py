@@ -12,6 +12,7 @@ import requests
 from cli.output.faults import CommandError
 from cli.output.printing import note
 from shared.basics.clock import utc_now
+from shared.http.sessions import plain_session
 from shared.services.stac_pages import PageRequest
 
 # Connect and read, in seconds; a search over many items takes a server some time.
@@ -28,7 +29,7 @@ class ApiClient:
     """Reads pages of a STAC API over one session."""
 
     def __init__(self) -> None:
-        self._session = requests.Session()
+        self._session = plain_session()
 
     def send(self, request: PageRequest, what: str, so_far: str) -> requests.Response:
         """Send a request, and again where the API is busy or broken for the moment.

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 from urllib3.util.retry import Retry
 
 from shared.basics.host_limits import host_limits
@@ -33,6 +34,25 @@ class PooledAdapter(HTTPAdapter):
         return manager
 
 
+class PlainSession(requests.Session):
+    """A session that takes the environment's proxies for each host, and never reads a .netrc file.
+
+    Requests ties both to one switch, `trust_env`. A .netrc entry would send a password to a host that was asked for
+    without one, and take the place of a token.
+    """
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ANN401 - as requests' own
+        """Return the settings of a request, with the environment's proxies for its host."""
+        chosen = {**get_environ_proxies(url), **(proxies or {})}
+        return super().merge_environment_settings(url, chosen, stream, verify, cert)
+
+    def rebuild_proxies(self, prepared_request: Any, proxies: Any) -> Any:  # noqa: ANN401 - as requests' own
+        """Return the proxies for where a redirect leads."""
+        del proxies  # they are those of the host before
+        of_target = get_environ_proxies(str(prepared_request.url))
+        return super().rebuild_proxies(prepared_request, of_target)  # type: ignore[no-untyped-call]
+
+
 def certificates() -> str | bool:
     """Return the file of authorities to trust that the environment names, as requests reads it; True for its own."""
     verify: str | bool = _environment("https://localhost")["verify"]
@@ -45,10 +65,7 @@ def pooled_session(adapter: PooledAdapter) -> requests.Session:
     Otherwise requests looks through the environment and for a .netrc file at each call: a tenth of what a storage call
     costs, and an entry of that file would take the place of the token.
     """
-    session = _session(adapter)
-    session.trust_env = False
-    session.verify = certificates()
-    return session
+    return _complete(requests.Session(), adapter)
 
 
 def plain_session(*, retries: Retry | int = 0) -> requests.Session:
@@ -59,21 +76,16 @@ def plain_session(*, retries: Retry | int = 0) -> requests.Session:
     Args:
         retries: quick repetitions of a request, by urllib3's rules.
     """
-    session = _session(PooledAdapter(max_retries=retries))
-    session.auth = _as_it_is  # without it requests looks for a .netrc file
-    return session
+    return _complete(PlainSession(), PooledAdapter(max_retries=retries))
 
 
-def _session(adapter: PooledAdapter) -> requests.Session:
-    session = requests.Session()
+def _complete(session: requests.Session, adapter: PooledAdapter) -> requests.Session:
+    session.trust_env = False
+    session.verify = certificates()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def use_proxies(session: requests.Session, *urls: str) -> None:
