@@ -87,6 +87,11 @@ class Commands(LazyGroup):
             _OPERATE,
             "Write one self-contained page: footprints by state, counts over time, freshness, failures, sources.",
         ),
+        "verify": CommandRow(
+            "cli.verify.verify_command:verify",
+            _OPERATE,
+            "Compare the status table with GeoCatalog, and with a source; ends with 1 on any difference.",
+        ),
         "sources": CommandRow(
             "cli.sources.sources_command:app",
             _OPERATE,

@@ -35,12 +35,12 @@ def search_catalog(
         features = page.get("features") or []
         yield from features
         found += len(features)
-        token = _next_token(page)
+        token = next_token(page)
         if not token or not features:
             return
 
 
-def _next_token(page: dict[str, Any]) -> str | None:
+def next_token(page: dict[str, Any]) -> str | None:
     """Reads the token of the next page, which stands in the link's href or in the body to send."""
     link = next((link for link in page.get("links") or [] if link.get("rel") == "next"), None)
     if link is None:

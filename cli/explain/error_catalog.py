@@ -206,6 +206,11 @@ EXPLANATIONS: dict[str, Explanation] = {
     "OperationLost": Explanation(
         "GeoCatalog no longer knows the operation, and the item is not there.", _PASSES, "app", retried=True
     ),
+    "MissingInCatalog": Explanation(
+        "The item was ingested, and `geocatalog verify` no longer found it in GeoCatalog: someone deleted it there.",
+        "Enqueue it again, or let its feed bring it; `geocatalog verify COLLECTION --against SOURCE --repair` does so.",
+        "app",
+    ),
     "RepeatedCrash": Explanation(
         "Handling the message crashed the app again and again.",
         "Look at the app's log for the cause, then replay it with `geocatalog replay`.",

@@ -288,7 +288,7 @@ class _Run:
                 yield from self._linked_collections(source.name)
 
     def _linked_collections(self, href: str) -> Iterator[dict[str, Any]]:
-        for read in _follow(href, collections=True):
+        for read in follow(href, collections=True):
             if isinstance(read, Unreadable):
                 self._report.refuse(read.origin, read.reason)
             else:
@@ -323,7 +323,7 @@ class _Run:
             elif read.kind is Kind.OTHER and source.in_folder:
                 self._report.skip(read.origin, "It is JSON, but not STAC.")
             else:
-                yield _placed(read, source)
+                yield placed(read, source)
 
     def _found(self, search: "StacSearch") -> Iterator[Read]:
         yield from search.read()
@@ -336,7 +336,7 @@ class _Run:
             yield Unreadable(read.origin, _MISPLACED.format(kind=read.kind.value))
         # In a folder every file is read for itself; a catalog that was named is followed.
         elif not source.in_folder and has_item_links(read.body):
-            yield from _follow(source.name, collections=False)
+            yield from follow(source.name, collections=False)
 
     def _warn_of_page(self, origin: str) -> None:
         warning = (
@@ -445,7 +445,7 @@ class _Run:
             self._tell.sent(self._done)
 
 
-def _placed(read: Document, source: Input) -> Document:
+def placed(read: Document, source: Input) -> Document:
     """Return a document with where it lies: a file's folder, or the URL that its relative hrefs are relative to."""
     if source.is_url:
         own, of_file = (source.name, None) if read.is_alone else (None, None if read.is_of_api else source.name)
@@ -453,7 +453,8 @@ def _placed(read: Document, source: Input) -> Document:
     return replace(read, folder=Path(source.name).parent) if source.is_file else read
 
 
-def _follow(href: str, *, collections: bool) -> Iterator[Read]:
+def follow(href: str, *, collections: bool) -> Iterator[Read]:
+    """Yield the items, or the collections, that a static catalog leads to."""
     from cli.documents.catalogs import follow_catalog  # noqa: PLC0415 - it imports requests, which is slow, and few need it
 
     return follow_catalog(href, collections=collections)

@@ -33,6 +33,7 @@ class Decisions(BaseModel):
         bad_batch_member: What one bad member does to a posted FeatureCollection.
         s3_href: Whether an asset with an `s3` href fails, or is kept with its href and without being read.
         max_item_bytes: The largest item, in bytes of its JSON.
+        search_fields: Whether a search heeds `fields`, or answers with whole items.
         default_mosaic: Whether a new collection has a mosaic `default`.
         rewritten_configuration: Whether configuration is read back in another form than it was sent in.
     """
@@ -47,5 +48,6 @@ class Decisions(BaseModel):
     bad_batch_member: BadBatchMember = BadBatchMember.FAILED
     s3_href: Literal["failed", "kept"] = "failed"
     max_item_bytes: Literal[1_048_576, 1_000_000] = DEFAULT_MAX_ITEM_BYTES
+    search_fields: Literal["honored", "ignored"] = "honored"
     default_mosaic: bool = False
     rewritten_configuration: bool = False

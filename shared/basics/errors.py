@@ -54,6 +54,7 @@ class ErrorCode(StrEnum):
     STORAGE_UNAVAILABLE = "StorageUnavailable"
     GAVE_UP = "RetryMaxAgeExceeded"
     OPERATION_LOST = "OperationLost"
+    MISSING_IN_CATALOG = "MissingInCatalog"
     REPEATED_CRASH = "RepeatedCrash"
     OPERATION_CANCELED = "OperationCanceled"
     UNEXPECTED = "Unexpected"

@@ -63,7 +63,8 @@ async def _answer(request: Request, parameters: SearchParameters, body: dict[str
     ]
     if page.token is not None:
         links.insert(0, _next(request, here, page.token, body))
-    shown = [show_fields(item, parameters.fields) for item in features]
+    fields = parameters.fields if catalog.behavior.settings.decisions.search_fields == "honored" else None
+    shown = [show_fields(item, fields) for item in features]
     return json_response(
         {"type": "FeatureCollection", "features": shown, "links": links, "numberReturned": len(shown)},
         media_type=_GEOJSON,
