@@ -2,6 +2,21 @@
 
 from dataclasses import dataclass
 
+from shared.basics.errors import (
+    BadContent,
+    BadMessage,
+    Disposition,
+    ErrorCode,
+    GaveUp,
+    Held,
+    LostResponse,
+    SettingsError,
+    Throttled,
+    Unavailable,
+    disposition_of_kind,
+)
+from shared.services.operation_states import REMEDIES, Remedy
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -16,8 +31,8 @@ class Explanation:
 
     meaning: str
     remedy: str
-    origin: str = "service"
-    retried: bool = False
+    origin: str
+    retried: bool
 
 
 _PASSES = "Nothing: it is tried again by itself. If it lasts, look at the service's health, then replay."
@@ -26,208 +41,240 @@ _READ_ACCESS = (
     "items go on as soon as the source is renewed, or with `geocatalog resume`."
 )
 
-# The service's codes: learn.microsoft.com/azure/planetary-computer/error-codes-ingestion. Keep in step with
-# shared/services/operation_states.py and shared/basics/errors.py; a test holds them against each other.
-EXPLANATIONS: dict[str, Explanation] = {
-    # May pass
-    "InternalError": Explanation("GeoCatalog failed inside.", _PASSES, retried=True),
-    "InternalIntermitentError": Explanation("GeoCatalog failed inside for a moment.", _PASSES, retried=True),
-    "IngestionResourceTimeout": Explanation("The asset's storage did not answer in time.", _PASSES, retried=True),
-    "IngestionResourceConnectionFailed": Explanation(
+# What an operation of the service ends with: meaning, and what to do
+# (learn.microsoft.com/azure/planetary-computer/error-codes-ingestion).
+_OF_OPERATIONS: dict[str, tuple[str, str]] = {
+    "InternalError": ("GeoCatalog failed inside.", _PASSES),
+    "InternalIntermitentError": ("GeoCatalog failed inside for a moment.", _PASSES),
+    "IngestionResourceTimeout": ("The asset's storage did not answer in time.", _PASSES),
+    "IngestionResourceConnectionFailed": (
         "GeoCatalog could not connect to the asset's storage.",
-        "Nothing at first: it is tried again by itself. If it lasts, check that the storage account's firewall lets "
-        "GeoCatalog in.",
-        retried=True,
+        (
+            "Nothing at first: it is tried again by itself. If it lasts, check that the storage account's firewall "
+            "lets GeoCatalog in."
+        ),
     ),
-    "CogTransformationTimeout": Explanation(
+    "CogTransformationTimeout": (
         "Making a cloud-optimized GeoTIFF of an asset took too long.",
         "Nothing at first: it is tried again by itself. If it lasts, convert the asset to a COG before it is ingested.",
-        retried=True,
     ),
-    "GenericHttpIngestionError": Explanation("Reading an asset failed with an HTTP error.", _PASSES, retried=True),
-    "GenericIngestionError": Explanation("The ingestion failed without a closer reason.", _PASSES, retried=True),
-    # The set-up
-    "PublicAccessRestricted": Explanation(
-        "An asset lies in a private container that GeoCatalog has no ingestion source for.", _READ_ACCESS, retried=True
-    ),
-    "IngestionResourceForbidden": Explanation(
-        "The asset's storage refused GeoCatalog: the source's SAS has lapsed or lacks read and list, or its identity "
-        "has no role.",
+    "GenericHttpIngestionError": ("Reading an asset failed with an HTTP error.", _PASSES),
+    "GenericIngestionError": ("The ingestion failed without a closer reason.", _PASSES),
+    "PublicAccessRestricted": (
+        "An asset lies in a private container that GeoCatalog has no ingestion source for.",
         _READ_ACCESS,
-        retried=True,
     ),
-    "IngestionAuthenticationFailed": Explanation(
-        "The asset's storage did not accept the source's SAS or identity.", _READ_ACCESS, retried=True
+    "IngestionResourceForbidden": (
+        (
+            "The asset's storage refused GeoCatalog: the source's SAS has lapsed or lacks read and list, or its "
+            "identity has no role."
+        ),
+        _READ_ACCESS,
     ),
-    "ManagedIdentityInfoNotFound": Explanation(
+    "IngestionAuthenticationFailed": ("The asset's storage did not accept the source's SAS or identity.", _READ_ACCESS),
+    "ManagedIdentityInfoNotFound": (
         "The source names a managed identity that is not attached to the GeoCatalog.",
-        "Attach it (az planetarycomputer geocatalog identity assign) and give it Storage Blob Data Reader on the "
-        "container; then `geocatalog resume`.",
-        retried=True,
+        (
+            "Attach it (az planetarycomputer geocatalog identity assign) and give it Storage Blob Data Reader on the "
+            "container; then `geocatalog resume`."
+        ),
     ),
-    "RoleBasedAccessDeny": Explanation(
+    "RoleBasedAccessDeny": (
         "The source's managed identity lacks a role on the asset's storage.",
         "Give it Storage Blob Data Reader on the container; roles take some minutes to act. Then `geocatalog resume`.",
-        retried=True,
     ),
-    "CollectionDoesNotExist": Explanation(
+    "CollectionDoesNotExist": (
         "The item's collection is not in GeoCatalog.",
         "Create it with `geocatalog apply`, or send the item to another with `geocatalog enqueue --collection`.",
-        retried=True,
     ),
-    # State
-    "ItemAlreadyExistsInCollection": Explanation(
+    "ItemAlreadyExistsInCollection": (
         "The item is in the collection already, and its message said if_exists=fail.",
         "Nothing, if it may stay as it is; otherwise enqueue it with --if-exists replace.",
     ),
-    "NoRecordsToDelete": Explanation("What was to be deleted is not there.", "Nothing: it counts as deleted."),
-    "NoRecordsToUpdate": Explanation("The item to replace is not there.", "Nothing: it is posted anew.", retried=True),
-    "NoRecordsToPatch": Explanation("The item to patch is not there.", "Nothing: it is posted anew.", retried=True),
-    "OperationNotExistsInCollection": Explanation(
-        "GeoCatalog does not know the operation in this collection.", "Replay the item with `geocatalog replay`."
+    "NoRecordsToDelete": ("What was to be deleted is not there.", "Nothing: it counts as deleted."),
+    "NoRecordsToUpdate": ("The item to replace is not there.", "Nothing: it is posted anew."),
+    "NoRecordsToPatch": ("The item to patch is not there.", "Nothing: it is posted anew."),
+    "OperationNotExistsInCollection": (
+        "GeoCatalog does not know the operation in this collection.",
+        "Replay the item with `geocatalog replay`.",
     ),
-    "OperationIsCanceled": Explanation("The operation had been canceled.", "Replay the item with `geocatalog replay`."),
-    "CanceledOperation": Explanation("The operation was canceled.", "Replay the item with `geocatalog replay`."),
-    # The item or its assets
-    "IngestionResourceUriNotFound": Explanation(
-        "There is no file at an asset's href.", "Fix the href or put the file there, then enqueue the item again."
+    "OperationIsCanceled": ("The operation had been canceled.", "Replay the item with `geocatalog replay`."),
+    "CanceledOperation": ("The operation was canceled.", "Replay the item with `geocatalog replay`."),
+    "IngestionResourceUriNotFound": (
+        "There is no file at an asset's href.",
+        "Fix the href or put the file there, then enqueue the item again.",
     ),
-    "InvalidAssetHref": Explanation(
+    "InvalidAssetHref": (
         "An asset's href is not an absolute URL.",
         "Give the full https URL of every asset, then enqueue the item again.",
     ),
-    "EmptyAsset": Explanation("An asset's file is empty.", "Write the file again, then replay the item."),
-    "InvalidStacCatalog": Explanation("The static catalog is not valid STAC.", "Fix it; `geocatalog validate` helps."),
-    "InvalidGeoparquet": Explanation("The file is not valid STAC GeoParquet.", "Write it again."),
-    "InvalidInputData": Explanation("GeoCatalog cannot read the input.", "Fix what the message names, enqueue again."),
-    "ImportFileValidationFailed": Explanation("The file to import is not valid.", "Fix what the message names."),
-    "AssetTransformationError": Explanation(
+    "EmptyAsset": ("An asset's file is empty.", "Write the file again, then replay the item."),
+    "InvalidStacCatalog": ("The static catalog is not valid STAC.", "Fix it; `geocatalog validate` helps."),
+    "InvalidGeoparquet": ("The file is not valid STAC GeoParquet.", "Write it again."),
+    "InvalidInputData": ("GeoCatalog cannot read the input.", "Fix what the message names, enqueue again."),
+    "ImportFileValidationFailed": ("The file to import is not valid.", "Fix what the message names."),
+    "AssetTransformationError": (
         "An asset could not be transformed.",
         "Check that the file opens (gdalinfo), or leave it out with --drop-assets.",
     ),
-    "CogTransformationError": Explanation(
+    "CogTransformationError": (
         "An asset could not be made a cloud-optimized GeoTIFF.",
         "Check that the file opens (gdalinfo), convert it to a COG, or leave it out with --drop-assets.",
     ),
-    "ItemTransformationError": Explanation("The item could not be transformed.", "Fix what the message names."),
-    "StacValidationFailed": Explanation(
+    "ItemTransformationError": ("The item could not be transformed.", "Fix what the message names."),
+    "StacValidationFailed": (
         "GeoCatalog does not take the item as STAC.",
         "Fix what the message names; if it names an extension, try the item without it.",
     ),
-    "ItemSizeExceeded": Explanation("The item's JSON is over 1 MB.", "Move large properties into an asset."),
-    "TotalAssetsExceeded": Explanation("The item has more than 100 assets.", "Leave some out with --drop-assets."),
-    "PostItemCollectionSizeExceeded": Explanation("Too many items in one request.", "Send them one by one."),
-    "PatchValidation": Explanation("The patch is not valid.", "Send the whole item."),
-    "ErrorsInBatchOperation": Explanation("Some items of a batch failed.", "Send them one by one to see which."),
-    # The app's own
-    "BadMessage": Explanation(
-        "A message could not be understood.", "Fix its fields (docs/messages.md) and send it again.", "app"
-    ),
-    "BadId": Explanation(
-        "An id holds characters that GeoCatalog does not take, or is too long.",
-        "Items: 1 to 149 of A-Z a-z 0-9 - _ + , ( ) . — collections: A-Z a-z 0-9 - _ . — then send it again.",
-        "app",
-    ),
-    "HrefRefused": Explanation(
-        "The app may not fetch the message's href.",
-        "Add its host to ALLOWED_HREF_HOSTS, put the file into container incoming, or enqueue the file itself.",
-        "app",
-    ),
-    "HrefNotFound": Explanation("There is nothing at the message's href.", "Put the file there and send again.", "app"),
-    "HrefTooLarge": Explanation(
-        "The file at the href is one very large JSON document.", "Send newline-delimited Items instead.", "app"
-    ),
-    "HrefNotStac": Explanation(
-        "What the message's href leads to is not STAC.",
-        "It must be a STAC Item, an ItemCollection or newline-delimited Items.",
-        "app",
-    ),
-    "InvalidStac": Explanation(
-        "The item or collection is not valid STAC.", "Fix what the message names, then enqueue it again.", "app"
-    ),
-    "ItemTooLarge": Explanation("The item's JSON is over 1 MB.", "Move large properties into an asset.", "app"),
-    "TooManyAssets": Explanation(
-        "The item has more than 100 assets.", "Leave some out with --drop-assets (field drop_assets).", "app"
-    ),
-    "BadAsset": Explanation(
-        "An asset's key or href is not one GeoCatalog takes.", "Fix what the message names, or drop the asset.", "app"
-    ),
-    "SignatureEnded": Explanation(
-        "An asset's href carries a SAS of its own that has ended, and its container has no ingestion source.",
-        "Enqueue the item with hrefs that are signed anew; or add a source (`geocatalog sources add`) and replay it.",
-        "app",
-    ),
-    "ManagedItem": Explanation(
-        "The item was read back from GeoCatalog, so its hrefs lead into GeoCatalog's own storage.",
-        "Send the original item with the source's hrefs.",
-        "app",
-    ),
-    "NotConfirmed": Explanation(
-        "A deletion of a whole collection did not repeat its id.", "Repeat the id under confirm (--confirm ID).", "app"
-    ),
-    "RefusedByGeoCatalog": Explanation("GeoCatalog refused the request.", "Fix what the message names.", "app"),
-    "ConfigurationRefused": Explanation(
-        "A part of the collection's configuration was refused; the others were applied.",
-        "`geocatalog plan FILE` shows what is open; fix the part that the message names and apply again.",
-        "app",
-    ),
-    "Unauthenticated": Explanation(
-        "GeoCatalog did not accept the app's token.",
-        "Check GEOCATALOG_SCOPE and the app's identity (`geocatalog doctor`).",
-        "app",
-        retried=True,
-    ),
-    "Forbidden": Explanation(
-        "The app's identity lacks a role.",
-        "Give it GeoCatalog Administrator on the GeoCatalog; roles take some minutes to act. Then `geocatalog resume`.",
-        "app",
-        retried=True,
-    ),
-    "SettingsError": Explanation(
-        "A setting of the app is missing or malformed.", "Fix what the message names (`geocatalog doctor`).", "app"
-    ),
-    "WrongAddress": Explanation(
-        "No GeoCatalog answers at GEOCATALOG_URL.", "Correct GEOCATALOG_URL (`geocatalog doctor`).", "app"
-    ),
-    "Unavailable": Explanation("GeoCatalog or a host did not answer.", _PASSES, "app", retried=True),
-    "Throttled": Explanation("GeoCatalog asked to wait.", _PASSES, "app", retried=True),
-    "LostResponse": Explanation(
-        "A write was sent and no answer came; it may have been done.",
-        "Nothing: what became of it is found out, and it is not done twice.",
-        "app",
-        retried=True,
-    ),
-    "StorageUnavailable": Explanation("The ingestion storage did not answer.", _PASSES, "app", retried=True),
-    "RetryMaxAgeExceeded": Explanation(
-        "It was tried again until RETRY_MAX_AGE and never succeeded.",
-        "Fix what the message names, then replay it with `geocatalog replay`.",
-        "app",
-    ),
-    "OperationLost": Explanation(
-        "GeoCatalog no longer knows the operation, and the item is not there.", _PASSES, "app", retried=True
-    ),
-    "MissingInCatalog": Explanation(
+    "ItemSizeExceeded": ("The item's JSON is over 1 MB.", "Move large properties into an asset."),
+    "TotalAssetsExceeded": ("The item has more than 100 assets.", "Leave some out with --drop-assets."),
+    "PostItemCollectionSizeExceeded": ("Too many items in one request.", "Send them one by one."),
+    "PatchValidation": ("The patch is not valid.", "Send the whole item."),
+    "ErrorsInBatchOperation": ("Some items of a batch failed.", "Send them one by one to see which."),
+}
+# What the app writes into a row itself, without an error of its own: meaning, and what to do.
+_WRITTEN: dict[str, tuple[str, str]] = {
+    ErrorCode.OPERATION_LOST: ("GeoCatalog no longer knows the operation, and the item is not there.", _PASSES),
+    ErrorCode.MISSING_IN_CATALOG: (
         "The item was ingested, and `geocatalog verify` no longer found it in GeoCatalog: someone deleted it there.",
         "Enqueue it again, or let its feed bring it; `geocatalog verify COLLECTION --against SOURCE --repair` does so.",
-        "app",
     ),
-    "RepeatedCrash": Explanation(
+    ErrorCode.OPERATION_CANCELED: ("The operation was canceled.", "Replay it with `geocatalog replay`."),
+}
+# What the app raises: which error carries the code, its meaning, and what to do.
+_RAISED: dict[str, tuple[type[BaseException], str, str]] = {
+    ErrorCode.BAD_MESSAGE: (
+        BadMessage,
+        "A message could not be understood.",
+        "Fix its fields (docs/messages.md) and send it again.",
+    ),
+    ErrorCode.BAD_ID: (
+        BadMessage,
+        "An id holds characters that GeoCatalog does not take, or is too long.",
+        "Items: 1 to 149 of A-Z a-z 0-9 - _ + , ( ) . — collections: A-Z a-z 0-9 - _ . — then send it again.",
+    ),
+    ErrorCode.HREF_REFUSED: (
+        BadMessage,
+        "The app may not fetch the message's href.",
+        "Add its host to ALLOWED_HREF_HOSTS, put the file into container incoming, or enqueue the file itself.",
+    ),
+    ErrorCode.HREF_NOT_FOUND: (
+        BadMessage,
+        "There is nothing at the message's href.",
+        "Put the file there and send again.",
+    ),
+    ErrorCode.HREF_TOO_LARGE: (
+        BadMessage,
+        "The file at the href is one very large JSON document.",
+        "Send newline-delimited Items instead.",
+    ),
+    ErrorCode.HREF_NOT_STAC: (
+        BadMessage,
+        "What the message's href leads to is not STAC.",
+        "It must be a STAC Item, an ItemCollection or newline-delimited Items.",
+    ),
+    ErrorCode.INVALID_STAC: (
+        BadContent,
+        "The item or collection is not valid STAC.",
+        "Fix what the message names, then enqueue it again.",
+    ),
+    ErrorCode.ITEM_TOO_LARGE: (BadContent, "The item's JSON is over 1 MB.", "Move large properties into an asset."),
+    ErrorCode.TOO_MANY_ASSETS: (
+        BadContent,
+        "The item has more than 100 assets.",
+        "Leave some out with --drop-assets (field drop_assets).",
+    ),
+    ErrorCode.BAD_ASSET: (
+        BadContent,
+        "An asset's key or href is not one GeoCatalog takes.",
+        "Fix what the message names, or drop the asset.",
+    ),
+    ErrorCode.SIGNATURE_ENDED: (
+        BadContent,
+        "An asset's href carries a SAS of its own that has ended, and its container has no ingestion source.",
+        "Enqueue the item with hrefs that are signed anew; or add a source (`geocatalog sources add`) and replay it.",
+    ),
+    ErrorCode.MANAGED_ITEM: (
+        BadContent,
+        "The item was read back from GeoCatalog, so its hrefs lead into GeoCatalog's own storage.",
+        "Send the original item with the source's hrefs.",
+    ),
+    ErrorCode.NOT_CONFIRMED: (
+        BadMessage,
+        "A deletion of a whole collection did not repeat its id.",
+        "Repeat the id under confirm (--confirm ID).",
+    ),
+    ErrorCode.REFUSED: (BadContent, "GeoCatalog refused the request.", "Fix what the message names."),
+    ErrorCode.CONFIGURATION_REFUSED: (
+        BadContent,
+        "A part of the collection's configuration was refused; the others were applied.",
+        "`geocatalog plan FILE` shows what is open; fix the part that the message names and apply again.",
+    ),
+    ErrorCode.UNAUTHENTICATED: (
+        Held,
+        "GeoCatalog did not accept the app's token.",
+        "Check GEOCATALOG_SCOPE and the app's identity (`geocatalog doctor`).",
+    ),
+    ErrorCode.FORBIDDEN: (
+        Held,
+        "The app's identity lacks a role.",
+        "Give it GeoCatalog Administrator on the GeoCatalog; roles take some minutes to act. Then `geocatalog resume`.",
+    ),
+    ErrorCode.SETTINGS: (
+        SettingsError,
+        "A setting of the app is missing or malformed.",
+        "Fix what the message names (`geocatalog doctor`).",
+    ),
+    ErrorCode.WRONG_ADDRESS: (
+        Held,
+        "No GeoCatalog answers at GEOCATALOG_URL.",
+        "Correct GEOCATALOG_URL (`geocatalog doctor`).",
+    ),
+    ErrorCode.UNAVAILABLE: (Unavailable, "GeoCatalog or a host did not answer.", _PASSES),
+    ErrorCode.THROTTLED: (Throttled, "GeoCatalog asked to wait.", _PASSES),
+    ErrorCode.LOST_RESPONSE: (
+        LostResponse,
+        "A write was sent and no answer came; it may have been done.",
+        "Nothing: what became of it is found out, and it is not done twice.",
+    ),
+    ErrorCode.STORAGE_UNAVAILABLE: (Unavailable, "The ingestion storage did not answer.", _PASSES),
+    ErrorCode.GAVE_UP: (
+        GaveUp,
+        "It was tried again until RETRY_MAX_AGE and never succeeded.",
+        "Fix what the message names, then replay it with `geocatalog replay`.",
+    ),
+    ErrorCode.REPEATED_CRASH: (
+        BadContent,
         "Handling the message crashed the app again and again.",
         "Look at the app's log for the cause, then replay it with `geocatalog replay`.",
-        "app",
     ),
-    "Unexpected": Explanation(
+    ErrorCode.UNEXPECTED: (
+        Exception,
         "The app met a fault of its own; it retries by itself.",
         "Look at the app's log for the traceback and report it.",
-        "app",
-        retried=True,
     ),
-    "OperationCanceled": Explanation("The operation was canceled.", "Replay it with `geocatalog replay`.", "app"),
 }
 
-_UNKNOWN = Explanation(
-    "GeoCatalog refused with a code that is not in the list.", "Fix what its message names, then enqueue again.", "app"
-)
+_AGAIN_AFTER = frozenset({Remedy.RETRY, Remedy.HOLD, Remedy.ABSENT})
+_AGAIN = frozenset({Disposition.HOLD, Disposition.DELAY, Disposition.RAISE})
+# It is what a deletion wants: nothing is left to try.
+_DONE = frozenset({"NoRecordsToDelete"})
+
+
+def _of_operation(code: str, origin: str, meaning: str, remedy: str) -> Explanation:
+    return Explanation(meaning, remedy, origin, retried=REMEDIES.get(code) in _AGAIN_AFTER and code not in _DONE)
+
+
+EXPLANATIONS: dict[str, Explanation] = {
+    **{code: _of_operation(code, "service", *said) for code, said in _OF_OPERATIONS.items()},
+    **{str(code): _of_operation(code, "app", *said) for code, said in _WRITTEN.items()},
+    **{
+        str(code): Explanation(meaning, remedy, "app", retried=disposition_of_kind(kind) in _AGAIN)
+        for code, (kind, meaning, remedy) in _RAISED.items()
+    },
+}
+
+_READ_ITS_MESSAGE = "Fix what its message names, then enqueue again."
 
 
 def find_explanation(code: str | None) -> Explanation | None:
@@ -244,5 +291,6 @@ def find_explanation(code: str | None) -> Explanation | None:
 
 
 def remedy(code: str | None) -> str:
-    """Says what to do about an error code; for one that is not known, to read its message."""
-    return (find_explanation(code) or _UNKNOWN).remedy if code else ""
+    """Return what to do about an error code: for one that is not known, to read its message; for none, nothing."""
+    found = find_explanation(code)
+    return found.remedy if found else _READ_ITS_MESSAGE if code else ""

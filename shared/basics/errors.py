@@ -192,4 +192,9 @@ DISPOSITIONS: dict[type[BaseException], Disposition] = {
 
 def disposition_of(error: BaseException) -> Disposition:
     """Says what happens to the message that caused `error`."""
-    return next((DISPOSITIONS[kind] for kind in type(error).__mro__ if kind in DISPOSITIONS), Disposition.RAISE)
+    return disposition_of_kind(type(error))
+
+
+def disposition_of_kind(kind: type[BaseException]) -> Disposition:
+    """Return what happens to a message that caused an error of this class."""
+    return next((DISPOSITIONS[base] for base in kind.__mro__ if base in DISPOSITIONS), Disposition.RAISE)
