@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cli.collections.cql import without_bad_cql
 from cli.collections.sending import checked_message
 from cli.documents.web import fetch
 from cli.output.faults import CommandError
@@ -79,7 +80,7 @@ def make_plan(file: str, fields: dict[str, Any], app: Clients) -> Plan:
         IngestionError: GeoCatalog or the Planetary Computer refused or did not answer.
     """
     collection, message = checked_message(fields)
-    wanted = _with_image(_wanted(collection, message, app))
+    wanted = without_bad_cql(_with_image(_wanted(collection, message, app)))
     live = app.geocatalog.get_collection(collection)
     steps = _steps(wanted, app, exists=live is not None)
     changes = tuple(Change(step.part.value, step.what, _difference_of(step)) for step in steps)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.collections.cql import without_bad_cql
 from cli.collections.files import (
     ENDINGS,
     ConfigurationFile,
@@ -167,7 +168,7 @@ def _configuration_faults(file: ConfigurationFile, findings: Findings) -> Iterat
     except (IngestionError, CommandError) as error:
         yield "", error.message
         return
-    wanted = wanted_collection(collection, message, message.definition or {})
+    wanted = without_bad_cql(wanted_collection(collection, message, message.definition or {}))
     findings.note(Change(str(file.path), wanted.conversions))
     for refusal in wanted.refused:
         if refusal.part is not Part.DEFINITION or message.definition is not None:

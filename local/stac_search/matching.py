@@ -34,7 +34,7 @@ def matchers_of(parameters: SearchParameters) -> Iterator[Matcher]:
     if parameters.query is not None:
         yield matches_query(parameters.query)
     if parameters.filter is not None:
-        yield _matches_expression(_expression(parameters.filter))
+        yield _matches_expression(parse_expression(parameters.filter, "filter"))
 
 
 def to_shape(geometry: dict[str, Any]) -> shapely.Geometry:
@@ -73,13 +73,22 @@ def _intersects(wanted: shapely.Geometry) -> Matcher:
     return matches
 
 
-def _expression(source: str | dict[str, Any]) -> Expr:
+def parse_expression(source: str | dict[str, Any], field: str) -> Expr:
+    """Read an expression of CQL2, in text or JSON.
+
+    Args:
+        source: the expression.
+        field: where it stands, for the message of an error.
+
+    Raises:
+        SearchError: it is not CQL2.
+    """
     try:
         expression = Expr(source)
         expression.validate()
     except Exception as error:  # noqa: BLE001 - cql2 raises bare Exception for expressions it cannot read
         reason = " ".join(str(error).split())[:300]
-        raise SearchError(f"The field 'filter' is not valid CQL2: {reason}.") from None
+        raise SearchError(f"The field '{field}' is not valid CQL2: {reason}.") from None
     return expression
 
 

@@ -21,7 +21,7 @@ from shared.files.images import Image
 from shared.services.geocatalog import GeoCatalog
 from shared.stac.collections import MANAGED_FIELDS
 from shared.stac.conversions.links import NAVIGATION
-from shared.stac.cql import mended
+from shared.stac.cql import in_cql2
 
 # A part as GeoCatalog has it: JSON, or the image.
 Live = Any
@@ -181,7 +181,7 @@ def _render_option_steps(wanted: WantedCollection, live: list[Any], catalog: Geo
 
 def _mosaic_steps(wanted: WantedCollection, live: list[Any], catalog: GeoCatalog) -> list[Step]:
     # What stands there in an old spelling of CQL means the same.
-    shown = [{**mosaic, "cql": mended(mosaic.get("cql"))} for mosaic in live]
+    shown = [{**mosaic, "cql": in_cql2(mosaic.get("cql"))} for mosaic in live]
     return _entry_steps(Part.MOSAICS, shown, wanted.mosaics or [], wanted, catalog)
 
 

@@ -12,7 +12,7 @@ from jsonschema_rs import ValidationErrorKind
 from shared.basics.json_codec import canonical_json
 from shared.basics.nearest import unknown_key
 from shared.configuration.shapes import SHAPES, Part, in_service_spelling
-from shared.stac.cql import cql_fault, mended
+from shared.stac.cql import cql_fault, in_cql2
 
 # So much of a value that is wrong is shown: enough to find it, not enough to hide a body in.
 _MAX_QUOTED = 200
@@ -85,7 +85,7 @@ def _shaped(part: Part, entry: object, *, is_foreign: bool) -> Any:  # noqa: ANN
     if part is Part.RENDER_OPTIONS:
         return {"type": "raster-tile", **shaped}
     if part is Part.MOSAICS:
-        return {**shaped, "cql": mended(shaped.get("cql", []))}
+        return {**shaped, "cql": in_cql2(shaped.get("cql", []))}
     return shaped
 
 

@@ -211,7 +211,7 @@ def test_validate_names_place_and_mend_of_each_fault(tmp_path: Path) -> None:
     assert "did you mean cql" in faults["mosaics.0.cqll"]
     assert "did you mean data_type" in faults["queryables.0.data_typ"]
     assert faults.keys() >= {
-        "partition_type.scheme", "mosaics.0.id", "mosaics.1.cql.0", "mosaics.2.id", "queryables.0.definition",
+        "partition_type.scheme", "mosaics.0.id", "mosaics.b.cql.0", "mosaics.2.id", "queryables.0.definition",
         "render_options.0.type", "tile_settings.minZoom", "definition",
     }  # fmt: skip
 

@@ -343,7 +343,6 @@ BAD: dict[str, tuple[dict[str, Any], dict[Part, list[str]]]] = {
         {
             "mosaics": [
                 {"name": "Bad", "cql": [{"op": "t_intersect", "args": []}]},
-                {"name": "Worse", "cql": [{"op": "=", "args": [1]}]},
                 *MOSAICS[:1],
             ],
             "render_options": [{"id": "a", "name": "A"}, {"id": "a", "name": "B"}, *RENDER_OPTIONS[:1]],
@@ -353,7 +352,6 @@ BAD: dict[str, tuple[dict[str, Any], dict[Part, list[str]]]] = {
         {
             Part.MOSAICS: [
                 "mosaics.0.cql.0: CQL2 has no operator 't_intersect'; did you mean t_intersects?",
-                "mosaics.1.cql.0: It is not CQL2 in JSON",
             ],
             Part.RENDER_OPTIONS: [
                 "render_options.0.id: 2 of them have the id 'a'; give each its own.",
@@ -362,6 +360,13 @@ BAD: dict[str, tuple[dict[str, Any], dict[Part, list[str]]]] = {
             Part.PARTITION_TYPE: ['partition_type.scheme: "week" is not one of'],
             Part.THUMBNAIL: ["The thumbnail is not a PNG, JPEG or WebP image."],
         },
+    ),
+    "what only GeoCatalog finds": (
+        {
+            "mosaics": [{"name": "Bad", "cql": [{"op": "=", "args": [1]}]}, *MOSAICS[:1]],
+            "render_options": RENDER_OPTIONS[:1],
+        },
+        {Part.MOSAICS: ["add bad: ", "The field 'cql.0' is not valid CQL2"]},
     ),
 }
 

@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 
 from local.basics.json_text import Json
 from local.geocatalog.errors import RequestError, RequestErrorCode, bad_request, not_found
+from local.stac_search.matching import parse_expression
 
 # From the service's API definition.
 _ID = re.compile(r"(?![-_])[a-zA-Z0-9_-]*(?<![-_])")
@@ -150,6 +151,7 @@ def parse_mosaic(body: object) -> dict[str, Any]:
 
     Raises:
         RequestError: 400, naming the field.
+        SearchError: an expression is not CQL2; it is answered with 400 too.
     """
     mosaic = _object(body, "mosaic")
     _check_id(mosaic)
@@ -158,6 +160,8 @@ def parse_mosaic(body: object) -> dict[str, Any]:
     cql = mosaic.get("cql")
     if not isinstance(cql, list) or not all(isinstance(one, dict) for one in cql):
         raise bad_request("The field 'cql' is required and must be a list of CQL2-JSON objects.")
+    for number, expression in enumerate(cql):
+        parse_expression(expression, f"cql.{number}")
     return {
         "id": mosaic["id"],
         "name": mosaic["name"],
