@@ -20,14 +20,14 @@ SEARCH = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """One stack for all tests of the command; they keep apart by collections of their own."""
     with running_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cli(stack: RunningStack) -> Cli:
     return Cli(stack.env)
 
