@@ -35,6 +35,7 @@ class LazyGroup(TyperGroup):
             name: TyperCommand(name, help=row.summary, rich_help_panel=row.panel) for name, row in self.rows.items()
         }
         super().__init__(**{**attributes, "commands": listed})
+        _with_plain_flags(self)
         self._list = TyperGroup(**{**attributes, "commands": listed})
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's own, without public types
@@ -57,7 +58,17 @@ def _load(name: str, row: CommandRow) -> Any:  # noqa: ANN401 - typer's own, wit
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
         alone.command(name, short_help=row.summary)(found)
-        return typer.main.get_command(alone)
+        return _with_plain_flags(typer.main.get_command(alone))
     group = typer.main.get_group(found)
     group.name, group.short_help = name, row.summary
-    return group
+    for command in group.commands.values():
+        _with_plain_flags(command)
+    return _with_plain_flags(group)
+
+
+def _with_plain_flags(command: Any) -> Any:  # noqa: ANN401 - typer's own, without a public type
+    """Show no type beside a flag, which takes no value."""
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+            parameter.metavar = ""
+    return command

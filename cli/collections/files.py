@@ -59,10 +59,20 @@ def read_configurations(paths: list[Path]) -> list[ConfigurationFile]:
         paths: files, or folders to look through at any depth.
 
     Raises:
-        CommandError: a path does not exist, a file cannot be read, or there is no configuration at all.
+        CommandError: a path does not exist, files cannot be read (each is named), or there is no configuration at all.
     """
-    files = [file for path in paths for file in files_of(path, ENDINGS)]
-    found = [configuration for file in files if (configuration := read_configuration(file, is_named=file in paths))]
+    found: list[ConfigurationFile] = []
+    faults: list[FileFault] = []
+    for file in (file for path in paths for file in files_of(path, ENDINGS)):
+        try:
+            configuration = read_configuration(file, is_named=file in paths)
+        except FileFault as fault:
+            faults.append(fault)
+            continue
+        if configuration:
+            found.append(configuration)
+    if faults:
+        raise CommandError("\n".join(fault.message for fault in faults), exit_code=faults[0].exit_code)
     if not found:
         raise CommandError(f"There is no collection configuration in {', '.join(map(str, paths))}.")
     return found

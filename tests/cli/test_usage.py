@@ -104,6 +104,21 @@ def test_a_fault_ends_with_1_and_a_sentence(
     assert "c2VjcmV0" not in done.stderr
 
 
+def test_every_bad_configuration_is_named(tmp_path: Path) -> None:
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text("{")
+    for command in ("plan", "apply"):
+        done = run_forked(command, "a.json", "b.json", cwd=tmp_path)
+        assert "a.json" in done.stderr
+        assert "b.json" in done.stderr
+
+
+def test_help_shows_no_type_beside_a_flag() -> None:
+    options = [line for line in run_forked("replay", "--help").stdout.splitlines() if "--dry-run" in line]
+    assert options
+    assert "<bool>" not in options[0]
+
+
 def test_debug_shows_the_traceback_wherever_it_stands(tmp_path: Path) -> None:
     for arguments in (["--debug", "search"], ["search", "--debug"]):
         done = run_forked(*arguments, cwd=tmp_path)
