@@ -7,6 +7,7 @@ import azure.functions as func
 from functions import (
     configure_collection,
     delete_item,
+    follow_feeds,
     ingest_item,
     receive_blob,
     record_poison,
@@ -28,6 +29,7 @@ for module in (
     renew_sources,
     configure_collection,
     delete_item,
+    follow_feeds,
     receive_blob,
     record_poison,
     remove_expired,

@@ -98,6 +98,11 @@ class Commands(LazyGroup):
             "List, add and remove the ingestion sources that the app keeps alive; those that others made are listed "
             "too.",
         ),
+        "feeds": CommandRow(
+            "cli.feeds.feeds_command:app",
+            _OPERATE,
+            "Add, list, show, pause, remove and run feeds: collections that fill themselves from a STAC API.",
+        ),
         "doctor": CommandRow(
             "cli.doctor.doctor_command:doctor",
             _OPERATE,

@@ -2,4 +2,5 @@
 
 DEFAULT_TRACK_SCHEDULE = "0 * * * * *"
 DEFAULT_RENEW_SCHEDULE = "0 */5 * * * *"
+DEFAULT_FEED_SCHEDULE = "0 */15 * * * *"
 REMOVE_SCHEDULE = "0 30 * * * *"

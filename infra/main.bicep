@@ -90,6 +90,12 @@ param trackSchedule string = '0 * * * * *'
 @description('Setting RENEW_SCHEDULE.')
 param renewSchedule string = '0 */5 * * * *'
 
+@description('Setting FEEDS; empty: the list in feeds.json.')
+param feedsUrl string = ''
+
+@description('Setting FEED_SCHEDULE.')
+param feedSchedule string = '0 */15 * * * *'
+
 @description('Setting SAS_RENEWAL_MARGIN.')
 param sasRenewalMargin string = 'PT15M'
 
@@ -303,6 +309,8 @@ module functionApp 'modules/function-app.bicep' = {
       TRACK_SCHEDULE: trackSchedule
       RENEW_SCHEDULE: renewSchedule
       INGESTION_SOURCES: empty(ingestionSourcesUrl) ? string(loadJsonContent('ingestion-sources.json')) : ingestionSourcesUrl
+      FEEDS: empty(feedsUrl) ? string(loadJsonContent('feeds.json')) : feedsUrl
+      FEED_SCHEDULE: feedSchedule
       SAS_RENEWAL_MARGIN: sasRenewalMargin
       PLANETARY_COMPUTER_URL: planetaryComputerUrl
       ALLOWED_HREF_HOSTS: allowedHrefHosts

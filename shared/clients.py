@@ -12,6 +12,7 @@ from shared.basics.errors import SettingsError
 from shared.delivery.delivery import Delivery
 from shared.files.hrefs import HrefReader
 from shared.records.deadletters import DeadLetters
+from shared.records.feed_store import FeedStore
 from shared.records.shared_pause import SharedPause
 from shared.records.source_store import SourceStore
 from shared.records.status_store import StatusStore
@@ -40,6 +41,7 @@ class Clients:
         status: table `status`.
         deadletters: table `deadletters`.
         sources: table `sources`.
+        feeds: table `feeds`.
         queues: sends messages.
         pause: the pause that every instance keeps.
         hrefs: fetches what messages name by URL.
@@ -55,6 +57,7 @@ class Clients:
     status: StatusStore
     deadletters: DeadLetters
     sources: SourceStore
+    feeds: FeedStore
     queues: Queues
     pause: SharedPause
     hrefs: HrefReader
@@ -118,6 +121,7 @@ def build_clients(
         status=StatusStore(storage.tables),
         deadletters=DeadLetters(storage.tables, now=now),
         sources=sources,
+        feeds=FeedStore(storage.tables),
         queues=Queues(storage.queues, Payloads(storage.blobs), results_queue=settings.results_queue),
         pause=SharedPause(storage.tables, timings, now=now),
         hrefs=HrefReader(storage.blobs, settings, sources.container_urls, time_limit=timings.fetch),

@@ -107,6 +107,7 @@ class Settings(BaseModel):
     )
     storage: Annotated[StorageConnection, Field(alias="INGEST_STORAGE")]
     ingestion_sources: Annotated[str, Field(alias="INGESTION_SOURCES")] = "[]"
+    feeds: Annotated[str, Field(alias="FEEDS")] = "[]"
     sas_renewal_margin: Annotated[Duration, Field(alias="SAS_RENEWAL_MARGIN")] = timedelta(minutes=15)
     planetary_computer_url: Annotated[ServiceUrl, Field(alias="PLANETARY_COMPUTER_URL")] = (
         DEFAULT_PLANETARY_COMPUTER_URL

@@ -256,6 +256,16 @@ def endless(entries: list[Any]) -> Fault:
     return fault
 
 
+def with_key_in_link(key: str) -> Fault:
+    """Put the key that came in a header into the next link's query, as gateways do."""
+
+    def fault(answer: Answer) -> None:
+        if answer.next is not None:
+            answer.next["href"] += f"?subscription-key={key}"
+
+    return fault
+
+
 # Faults of answers
 
 

@@ -21,7 +21,7 @@ from shared.basics.redact import redact
 from shared.clients import Clients
 from shared.messages.models import WORK_QUEUES, QueueName
 from shared.storage.payloads import INCOMING, PAYLOADS
-from shared.storage.tables import DEADLETTERS, PACING, SOURCES, STATUS
+from shared.storage.tables import DEADLETTERS, FEEDS, PACING, SOURCES, STATUS
 from shared.upkeep.provision import QUEUES
 
 _FORBIDDEN = 403
@@ -147,8 +147,8 @@ _NEEDED: dict[Login, Iterable[Access]] = {
         Access("queues", "read", _READER, QUEUES, _look_at_queue),
         Access("queues", "sent to", _SENDER, WORK_QUEUES, _send),
         Access("tables", "read", "Storage Table Data Reader", (PACING,), _look_at_table),
-        Access("tables", "read", _TABLES, (STATUS, DEADLETTERS, SOURCES), _look_at_table),
-        Access("tables", "written", _TABLES, (STATUS, DEADLETTERS, SOURCES), _update_row),
+        Access("tables", "read", _TABLES, (STATUS, DEADLETTERS, SOURCES, FEEDS), _look_at_table),
+        Access("tables", "written", _TABLES, (STATUS, DEADLETTERS, SOURCES, FEEDS), _update_row),
         Access("containers", "read", _BLOBS, (INCOMING, PAYLOADS), _look_at_container),
         Access("containers", "written", _BLOBS, (INCOMING, PAYLOADS), _delete_blob),
     ),

@@ -8,7 +8,7 @@ from cli.output.printing import in_words
 from shared.clients import Clients
 from shared.upkeep.heartbeats import Heartbeat, read_heartbeats
 
-TIMERS = ("track_operations", "renew_sources", "remove_expired")
+TIMERS = ("track_operations", "renew_sources", "follow_feeds", "remove_expired")
 # A run may take so long (shared/basics/host_limits.py); ticks that come meanwhile are not missed.
 _LONGEST_RUN = timedelta(minutes=4)
 # Between a tick and its row: an instance may have to start first.

@@ -7,6 +7,8 @@ from shared.basics.errors import (
     BadMessage,
     Disposition,
     ErrorCode,
+    FeedFault,
+    FeedPaused,
     GaveUp,
     Held,
     LostResponse,
@@ -139,6 +141,10 @@ _WRITTEN: dict[str, tuple[str, str]] = {
         "The item was ingested, and `geocatalog verify` no longer found it in GeoCatalog: someone deleted it there.",
         "Enqueue it again, or let its feed bring it; `geocatalog verify COLLECTION --against SOURCE --repair` does so.",
     ),
+    ErrorCode.ID_COLLISION: (
+        "Two feeds, or two collections of one feed, have an item of the same id for one collection.",
+        "Give each a collection of its own, or narrow what the feeds find.",
+    ),
     ErrorCode.OPERATION_CANCELED: ("The operation was canceled.", "Replay it with `geocatalog replay`."),
 }
 # What the app raises: which error carries the code, its meaning, and what to do.
@@ -248,6 +254,32 @@ _RAISED: dict[str, tuple[type[BaseException], str, str]] = {
         "Handling the message crashed the app again and again.",
         "Look at the app's log for the cause, then replay it with `geocatalog replay`.",
     ),
+    ErrorCode.API_REFUSED: (
+        FeedFault,
+        "The STAC API of a feed refused, redirects, or links to another origin.",
+        "Correct the feed's url or auth (`geocatalog feeds show`).",
+    ),
+    ErrorCode.API_IGNORES: (
+        FeedPaused,
+        "A STAC API gave an item that its feed did not ask for; the feed is paused.",
+        "Change the feed's query, then `geocatalog feeds run`.",
+    ),
+    ErrorCode.ORDER_MISSING: (
+        FeedFault,
+        "An item carries no value of the property that its feed is followed by.",
+        "Give the feed another order_by.",
+    ),
+    ErrorCode.FEED_BLOCKED: (
+        FeedFault,
+        "A feed's API shows no way to all of the items that it says it has.",
+        "Give the feed a larger page_size, or divide it by bbox or filter.",
+    ),
+    ErrorCode.MANY_REPLACEMENTS: (
+        FeedPaused,
+        "Many known items of a feed changed upstream at once; the feed is paused.",
+        "`geocatalog feeds run NAME --accept-replacements`, or leave out what changed by ignore_properties.",
+    ),
+    ErrorCode.FEED_WAITS: (Unavailable, "A feed waits until what it sent is finished.", _PASSES),
     ErrorCode.UNEXPECTED: (
         Exception,
         "The app met a fault of its own; it retries by itself.",

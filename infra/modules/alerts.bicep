@@ -24,6 +24,7 @@ var rules rule[] = [
   { name: 'failure-rate', title: 'Many items fail', severity: 2, window: 'PT1H', query: loadTextContent('../queries/alerts/failure-rate.kql') }
   { name: 'held-items', title: 'Items wait for an operator', severity: 2, window: 'PT30M', query: loadTextContent('../queries/alerts/held-items.kql') }
   { name: 'oldest-operation', title: 'An operation does not end', severity: 3, window: 'PT1H', query: loadTextContent('../queries/alerts/oldest-operation.kql') }
+  { name: 'feed-unread', title: 'A feed is not read', severity: 2, window: 'PT1H', query: loadTextContent('../queries/alerts/feed-unread.kql') }
   { name: 'source-lapsing', title: 'An ingestion source is about to lapse', severity: 1, window: 'PT30M', query: loadTextContent('../queries/alerts/source-lapsing.kql') }
   { name: 'nothing-succeeds', title: 'Work waits and nothing succeeds', severity: 1, window: 'PT1H', query: loadTextContent('../queries/alerts/nothing-succeeds.kql') }
   { name: 'oldest-message', title: 'A message waits too long', severity: 2, window: 'PT30M', query: loadTextContent('../queries/alerts/oldest-message.kql') }

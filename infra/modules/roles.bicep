@@ -49,11 +49,11 @@ var lines line[] = [
   { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', names: work, why: 'Receives, keeps hidden, deletes and sends again' }
   { who: 'app', role: 'Storage Queue Data Contributor', on: 'queue', names: poison, why: 'The host writes it, a function empties it' }
   { who: 'app', role: 'Storage Queue Data Message Sender', on: 'queue', names: ['results'], why: 'Announces outcomes' }
-  { who: 'app', role: 'Storage Table Data Contributor', on: 'table', names: ['status', 'deadletters', 'sources'], why: 'Reads and writes rows' }
+  { who: 'app', role: 'Storage Table Data Contributor', on: 'table', names: ['status', 'deadletters', 'sources', 'feeds'], why: 'Reads and writes rows' }
   { who: 'app', role: 'Storage Table Data Contributor', on: 'table', names: ['pacing'], why: 'Reads and writes the shared pause and the heartbeats' }
   { who: 'app', role: 'Storage Blob Data Reader', on: 'container', names: ['incoming'], why: 'Reads dropped files' }
   { who: 'app', role: 'Storage Blob Data Contributor', on: 'container', names: ['payloads'], why: 'Keeps bodies too large for a queue' }
-  { who: 'app', role: 'Storage Blob Data Reader', on: 'container', names: ['configuration'], why: 'Reads the list of sources, where it is a blob' }
+  { who: 'app', role: 'Storage Blob Data Reader', on: 'container', names: ['configuration'], why: 'Reads the lists of sources and feeds, where they are blobs' }
   { who: 'app', role: 'Monitoring Metrics Publisher', on: 'applicationInsights', names: itself, why: 'Sends telemetry' }
   { who: 'app', role: 'GeoCatalog Administrator', on: 'geocatalog', names: itself, why: 'Ingests and configures; the Reader role cannot write and there is none between' }
 
@@ -72,10 +72,11 @@ var lines line[] = [
   { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', names: ['status'], why: 'Replay and resume write rows' }
   { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', names: ['deadletters'], why: 'Replay removes rows' }
   { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', names: ['sources'], why: 'Adds sources without a deployment' }
+  { who: 'operators', role: 'Storage Table Data Contributor', on: 'table', names: ['feeds'], why: 'Adds and pauses feeds without a deployment' }
   { who: 'operators', role: 'Storage Table Data Reader', on: 'table', names: ['pacing'], why: 'Sees whether a pause is on and when each timer ran' }
   { who: 'operators', role: 'Storage Blob Data Contributor', on: 'container', names: ['incoming'], why: 'Drops files again' }
   { who: 'operators', role: 'Storage Blob Data Contributor', on: 'container', names: ['payloads'], why: 'Puts bodies over 48 KiB beside the queue' }
-  { who: 'operators', role: 'Storage Blob Data Contributor', on: 'container', names: ['configuration'], why: 'Edits the list of sources' }
+  { who: 'operators', role: 'Storage Blob Data Contributor', on: 'container', names: ['configuration'], why: 'Edits the lists of sources and feeds' }
   { who: 'operators', role: 'Storage Blob Data Reader', on: 'container', names: ['event-deadletters'], why: 'Sees which events were not delivered' }
   { who: 'operators', role: 'Log Analytics Reader', on: 'workspace', names: itself, why: 'Reads logs and the workbook' }
   { who: 'operators', role: 'GeoCatalog Reader', on: 'geocatalog', names: itself, why: 'The commands plan, diff, export and search read' }

@@ -30,6 +30,7 @@ PLANETARY_COMPUTER_ACCOUNT = "sentinel2l2a01"
 QUICK_SETTINGS = {
     "TRACK_SCHEDULE": "* * * * * *",
     "RENEW_SCHEDULE": "*/5 * * * * *",
+    "FEED_SCHEDULE": "*/5 * * * * *",
     "TIME_SCALE": "0.1",
     "MAX_REQUESTS_PER_SECOND": "0",
     "LOCAL_HOST_RECEIVE_VISIBILITY": "60",
@@ -37,7 +38,9 @@ QUICK_SETTINGS = {
     "FUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING": "true",
 }
 # Not for a real GeoCatalog, which takes as long as it takes and limits how often it is asked.
-_FOR_EMULATORS_ONLY = frozenset({"TRACK_SCHEDULE", "RENEW_SCHEDULE", "TIME_SCALE", "MAX_REQUESTS_PER_SECOND"})
+_FOR_EMULATORS_ONLY = frozenset(
+    {"TRACK_SCHEDULE", "RENEW_SCHEDULE", "FEED_SCHEDULE", "TIME_SCALE", "MAX_REQUESTS_PER_SECOND"}
+)
 
 
 @dataclass(frozen=True)

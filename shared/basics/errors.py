@@ -6,6 +6,8 @@ IngestionError
 ├── BadContent             a known id with content that can never be ingested: Failed at once
 │   └── GaveUp             retried for RETRY_MAX_AGE
 ├── Held                   a fault of the set-up that an operator must mend: tried again by itself
+│   └── FeedFault          a feed cannot be read as it is
+│       └── FeedPaused     a feed may not continue before an operator says so
 └── Unavailable            a service does not answer or asks for patience: tried again later
     ├── Throttled          429 or 503: every instance waits
     ├── LostResponse       a write whose outcome is not known
@@ -58,6 +60,13 @@ class ErrorCode(StrEnum):
     REPEATED_CRASH = "RepeatedCrash"
     OPERATION_CANCELED = "OperationCanceled"
     UNEXPECTED = "Unexpected"
+    ID_COLLISION = "IdCollision"
+    API_REFUSED = "ApiRefused"
+    API_IGNORES = "ApiIgnoresQuery"
+    ORDER_MISSING = "OrderFieldMissing"
+    FEED_BLOCKED = "FeedBlocked"
+    MANY_REPLACEMENTS = "TooManyReplacements"
+    FEED_WAITS = "FeedWaits"
 
 
 class IngestionError(Exception):
@@ -114,6 +123,14 @@ class ItemExists(BadContent):
 
 class Held(IngestionError):
     """A fault of the set-up (permission, collection, source) that an operator must mend."""
+
+
+class FeedFault(Held):
+    """A feed cannot be read as it is; each run tries again."""
+
+
+class FeedPaused(FeedFault):
+    """A feed may not continue before an operator says so."""
 
 
 class Unavailable(IngestionError):

@@ -122,6 +122,15 @@ class HrefReader:
                     )
         return bytes(content)
 
+    def check(self, url: str) -> None:
+        """Make sure that a URL may be asked: that its host is allowed, and is not of the app's own network.
+
+        Raises:
+            BadMessage: it may not.
+            Unavailable: its host has no address.
+        """
+        self._checked(url, trusted=False)
+
     def is_payload(self, href: str) -> bool:
         """Tells whether a URL is that of a body which the app itself keeps in the container `payloads`."""
         own = self._own_blob(href)

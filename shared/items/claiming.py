@@ -105,6 +105,9 @@ def claimed_row(row: ItemRow | None, work: Work, owner: str, now: datetime, life
         "version_is_naive": work.version_is_naive or None,
         "content_hash": work.content_hash,
         "hash_version": work.hash_version,
+        # What was deleted is known later: a feed sends it again only when it has changed since.
+        "deleted_hash": (row.content_hash or row.deleted_hash) if row and work.is_deletion else "",
+        "source": work.source or (row.source if row else None),
         "conversions": (*work.prepared.conversions, *work.prepared.warnings) if work.prepared else (),
         "attempt": envelope.attempt,
         "retry_since": envelope.retry_since,
@@ -170,6 +173,8 @@ def _end_or_wait(decision: Decision, row: ItemRow, work: Work, services: ItemSer
             announce(work, Outcome.UNCHANGED, services, operation_id=row.operation_id)
         case Decision.SUPERSEDED:
             announce(work, Outcome.SUPERSEDED, services)
+        case Decision.COLLISION:
+            _note_collision(row, work, services)
         case Decision.SKIPPED:
             announce(work, Outcome.SKIPPED, services)
         case Decision.WAIT_FOR_CLAIM:
@@ -179,3 +184,25 @@ def _end_or_wait(decision: Decision, row: ItemRow, work: Work, services: ItemSer
         case _:
             wait = operation_wait(now - (row.submitted_at or now), services.timings)
             raise NotYet("An operation of the item is open.", retry_after=wait)
+
+
+def _note_collision(row: ItemRow, work: Work, services: ItemServices) -> None:
+    """Announce that an item's id belongs to another one, and write that to the row, which stays that of the other.
+
+    Raises:
+        NotYet: the other is under way; its row changes with its own message.
+    """
+    if row.rival == work.source:
+        log.info("Item %s/%s: %s collides with it again", work.collection, work.item_id, work.source)
+        return
+    if row.status not in TERMINAL:
+        raise NotYet("Another item of this id is under way.", retry_after=services.timings.operation_check)
+    message = (
+        f"Item {work.item_id} of {work.source} has the id of an item of {row.source}, which collection "
+        f"{work.collection} keeps; give each feed a collection of its own, or change what they find."
+    )
+    columns = {"error_code": str(ErrorCode.ID_COLLISION), "error_message": message}
+    announce(work, Outcome.FAILED, services, **columns)
+    now = services.now()
+    failed = row.changed(ItemStatus.FAILED, now, finished_at=now, rival=work.source, **columns)
+    services.status.update(row, failed)

@@ -12,7 +12,10 @@ from shared.storage.group_commit import Conflict
 log = logging.getLogger(__name__)
 
 
-def announce(work: Work, outcome: Outcome, services: ItemServices, *, operation_id: str | None = None) -> None:
+def announce(
+    work: Work, outcome: Outcome, services: ItemServices, *, operation_id: str | None = None,
+    error_code: str | None = None, error_message: str | None = None,
+) -> None:  # fmt: skip
     """Announce the outcome of a message that changes nothing of its item.
 
     Raises:
@@ -24,6 +27,8 @@ def announce(work: Work, outcome: Outcome, services: ItemServices, *, operation_
         collection=work.collection,
         item_id=work.item_id,
         operation_id=operation_id,
+        error_code=error_code,
+        error_message=error_message,
         correlation_id=work.envelope.correlation_id,
     )
 

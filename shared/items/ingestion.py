@@ -1,27 +1,25 @@
 """Handles a message of queue `items`: one item is ingested, a file of many becomes one message per item."""
 
-import hashlib
 import logging
 from datetime import datetime
 from typing import Any
 
 from azure.core.exceptions import AzureError
 
-from shared.basics.errors import BadContent, ErrorCode, Unavailable
+from shared.basics.errors import ErrorCode, Unavailable
 from shared.clients import Clients
 from shared.delivery.handling import handle
 from shared.files.item_files import ItemFile, open_item_file
 from shared.items.fan_out import fan_out, fan_out_whole, go_on
 from shared.items.path import carry_out
+from shared.items.preparing import prepared_for
 from shared.items.services import item_services
-from shared.items.work import Work
+from shared.items.work import Work, source_of
 from shared.messages.envelope import Envelope
 from shared.messages.models import ItemMessage, QueueName
 from shared.messages.reading import parse_item_message
-from shared.records.source_store import source_key
-from shared.sources.signed_hrefs import without_covered_signatures
 from shared.stac.ids import check_collection_id, check_item_id
-from shared.stac.items import item_version, prepare_item
+from shared.stac.items import item_version
 
 log = logging.getLogger(__name__)
 
@@ -74,24 +72,8 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, envelope: Envelope, 
     """
     collection = check_collection_id(message.collection or item.get("collection"))
     item_id = check_item_id(item.get("id"))
-    fault: BadContent | None = None
-    prepared = None
-    try:
-        prepared = prepare_item(
-            without_covered_signatures(
-                item,
-                lambda container: app.sources.get(source_key(container)),
-                dropped=message.drop_assets,
-                wanted_margin=app.settings.sas_renewal_margin,
-                now=app.now(),
-            ),
-            collection=collection,
-            drop_assets=message.drop_assets,
-            version_by=message.version_by,
-            planetary_computer_url=app.settings.planetary_computer_url,
-        )
-    except BadContent as error:
-        fault = error
+    preparation = prepared_for(item, message, collection, app)
+    prepared = preparation.prepared
     kept = _kept(envelope, message, item, app) if prepared else envelope
     version = prepared.version if prepared else item_version(item, message.version_by)
     work = Work(
@@ -99,8 +81,9 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, envelope: Envelope, 
         item_id=item_id,
         envelope=kept.marked(),
         prepared=prepared,
-        fault=fault,
-        content_hash=prepared.content_hash if prepared else hashlib.sha256(envelope.body).hexdigest(),
+        fault=preparation.fault,
+        content_hash=preparation.content_hash,
+        source=source_of(message, item),
         version=version.moment if version else None,
         version_is_naive=version is not None and version.is_naive,
         if_exists=message.if_exists,

@@ -3,14 +3,15 @@
 Everything here is pure: the rules that keep content from being ingested twice and older content from winning.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from shared.basics.errors import BadContent
 from shared.messages.envelope import Envelope
-from shared.messages.models import IfExists
+from shared.messages.models import IfExists, ItemMessage
 from shared.records.status_rows import ItemRow, ItemStatus
 from shared.stac.hashing import HASH_VERSION
 from shared.stac.items import PreparedItem
@@ -32,6 +33,7 @@ class Work:
         version_is_naive: whether that was written without an offset.
         if_exists: what to do when GeoCatalog holds the item.
         force: ingest even if the same content is there.
+        source: the feed and the collection there that it comes from; None for other messages.
     """
 
     collection: str
@@ -45,6 +47,7 @@ class Work:
     version_is_naive: bool = False
     if_exists: IfExists = IfExists.REPLACE
     force: bool = False
+    source: str | None = None
 
     @property
     def is_deletion(self) -> bool:
@@ -72,6 +75,7 @@ class Decision(StrEnum):
     WAIT_FOR_CLAIM = "wait for claim"
     WAIT_FOR_OPERATION = "wait for operation"
     WAIT_FOR_QUIET = "wait for quiet"
+    COLLISION = "collision"
 
 
 def decide(row: ItemRow, work: Work, now: datetime, *, operation_stalled: bool = False) -> Decision:
@@ -83,6 +87,8 @@ def decide(row: ItemRow, work: Work, now: datetime, *, operation_stalled: bool =
         now: the present moment.
         operation_stalled: whether the row's operation is past its deadline and no longer holds up newer content.
     """
+    if is_collision(row, work):
+        return Decision.COLLISION
     same = is_same_content(row, work)
     if not same and is_older(work, row):
         return Decision.SUPERSEDED
@@ -105,6 +111,21 @@ def decide(row: ItemRow, work: Work, now: datetime, *, operation_stalled: bool =
     if work.if_exists is IfExists.SKIP and row.in_catalog and not work.is_deletion:
         return Decision.SKIPPED
     return Decision.CLAIM
+
+
+def is_collision(row: ItemRow, work: Work) -> bool:
+    """Tell whether a message and a row are of two items that have one id, each of another feed or collection there.
+
+    Of an item that was deleted the id is free.
+    """
+    if not work.source or not row.source or row.status is ItemStatus.DELETED:
+        return False
+    return work.source != row.source
+
+
+def source_of(message: ItemMessage, item: Mapping[str, Any]) -> str | None:
+    """Return where an item comes from: its feed and the collection there; None for messages of others."""
+    return f"{message.source}/{item.get('collection') or ''}" if message.source else None
 
 
 def is_same_content(row: ItemRow, work: Work) -> bool:

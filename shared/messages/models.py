@@ -128,6 +128,10 @@ class ItemMessage(Message):
         Field(min_length=1, description="item property that orders versions, such as s2:generation_time"),
     ] = None
     drop_assets: Annotated[list[str], Field(description="asset keys to leave out")] = []
+    ignore_properties: Annotated[
+        list[str], Field(description="properties that do not count as a change of the item")
+    ] = []
+    source: Annotated[FileName | None, Field(description="kept by the app: the feed that the items come from")] = None
     offset: Annotated[Count | None, Field(description="kept by the app: items already sent from the file")] = None
     lines_of: Annotated[
         FileName | None,

@@ -73,6 +73,9 @@ class ItemRow:
         content_hash: SHA-256 of the content that was last worked on; empty where GeoCatalog's content is not known.
         hash_version: by which rules it was made; None in rows from before hashes had a version.
         stored_hash: hash of the content that last succeeded, which GeoCatalog holds; empty where that is not known.
+        source: the feed, and the collection there, that it comes from; None for what others sent.
+        deleted_hash: hash of the content that an operator deleted, so that it is known when it comes again.
+        rival: another source that has an item of this id, which was not ingested.
         conversions: what was changed in the item so that GeoCatalog takes it, and what to know of it.
         attempt: how often its message was sent again.
         operation_failures: how many operations on this content failed in a way that may pass.
@@ -109,6 +112,9 @@ class ItemRow:
     content_hash: str = ""
     hash_version: int | None = None
     stored_hash: str = ""
+    source: str | None = None
+    deleted_hash: str = ""
+    rival: str | None = None
     conversions: tuple[str, ...] = ()
     attempt: int = 0
     operation_failures: int = 0

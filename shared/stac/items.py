@@ -73,6 +73,7 @@ def prepare_item(
     collection: str,
     drop_assets: Iterable[str] = (),
     version_by: str | None = None,
+    ignore_properties: Iterable[str] = (),
     planetary_computer_url: str,
 ) -> PreparedItem:
     """Make an item ready to send; the given one is not changed.
@@ -82,6 +83,7 @@ def prepare_item(
         collection: id of the target collection.
         drop_assets: asset keys to leave out, besides computed ones (href on the Planetary Computer's data API).
         version_by: item property that orders versions; default `updated`.
+        ignore_properties: properties that are sent and do not count as content.
         planetary_computer_url: base URL of the Planetary Computer.
 
     Raises:
@@ -99,9 +101,11 @@ def prepare_item(
     findings.raise_faults()
     body = _body(made)
     properties, bbox = made["properties"], made.get("bbox")
+    ignored = frozenset(ignore_properties)
+    counted = {name: value for name, value in properties.items() if name not in ignored}
     return PreparedItem(
         body=body,
-        content_hash=content_hash(made),
+        content_hash=content_hash({**made, "properties": counted}),
         version=item_version(item, version_by),
         datetime=properties.get("datetime") or properties.get("start_datetime"),
         bbox=write_json(bbox).decode() if bbox else None,

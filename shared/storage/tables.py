@@ -13,7 +13,8 @@ STATUS = "status"
 DEADLETTERS = "deadletters"
 SOURCES = "sources"
 PACING = "pacing"
-TABLES = (STATUS, DEADLETTERS, SOURCES, PACING)
+FEEDS = "feeds"
+TABLES = (STATUS, DEADLETTERS, SOURCES, PACING, FEEDS)
 
 T = TypeVar("T")
 

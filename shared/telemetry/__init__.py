@@ -39,6 +39,7 @@ class Gauge(StrEnum):
     SOURCE_TIME_LEFT = "geocatalog.sources.time_left"
     QUEUE_MESSAGES = "geocatalog.queue.messages"
     QUEUE_OLDEST = "geocatalog.queue.oldest_age"
+    FEED_UNREAD = "geocatalog.feeds.unread"
 
 
 def start() -> None:

@@ -50,6 +50,7 @@ _GAUGE_UNITS = {
     Gauge.SOURCE_TIME_LEFT: "s",
     Gauge.QUEUE_MESSAGES: "{message}",
     Gauge.QUEUE_OLDEST: "s",
+    Gauge.FEED_UNREAD: "{interval}",
 }
 
 

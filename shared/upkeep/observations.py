@@ -1,4 +1,4 @@
-"""What the timers look at for telemetry: queues and sources; a few cheap calls a run, and none while it is off."""
+"""What the timers measure for telemetry: queues and sources; a few cheap calls a run, and none while it is off."""
 
 import logging
 from datetime import datetime

@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-from functions.schedules import DEFAULT_RENEW_SCHEDULE, DEFAULT_TRACK_SCHEDULE
+from functions.schedules import DEFAULT_FEED_SCHEDULE, DEFAULT_RENEW_SCHEDULE, DEFAULT_TRACK_SCHEDULE
 from shared.messages.models import QueueName
 from shared.settings import Settings
 from shared.storage.payloads import INCOMING, PAYLOADS
@@ -97,7 +97,12 @@ def test_every_setting_is_documented_and_no_other() -> None:
 
 def _defaults_of_the_code() -> dict[str, str]:
     environment_forms = {"SAS_RENEWAL_MARGIN": "PT15M", "RETRY_MAX_AGE": "P7D", "OPERATION_DEADLINE": "PT24H"}
-    defaults = {"TRACK_SCHEDULE": DEFAULT_TRACK_SCHEDULE, "RENEW_SCHEDULE": DEFAULT_RENEW_SCHEDULE, **environment_forms}
+    defaults = {
+        "FEED_SCHEDULE": DEFAULT_FEED_SCHEDULE,
+        "TRACK_SCHEDULE": DEFAULT_TRACK_SCHEDULE,
+        "RENEW_SCHEDULE": DEFAULT_RENEW_SCHEDULE,
+        **environment_forms,
+    }
     for field in Settings.model_fields.values():
         if not field.is_required() and field.alias not in defaults:
             value = "" if field.default is None else field.default

@@ -38,6 +38,7 @@ EXAMPLES = {
     "Ingestion source %s: %s %s": [
         "Ingestion source https://a.blob.core.windows.net/c: Unavailable It did not answer."
     ],
+    "Feed %s: %s %s": ["Feed iceland: Unavailable planetarycomputer.microsoft.com answered 500."],
     "Ingestion source %s is in place": ["Ingestion source https://a.blob.core.windows.net/c is in place"],
     "A message of queue %s came back from its poison queue and is tried once more": [
         "A message of queue items came back from its poison queue and is tried once more"

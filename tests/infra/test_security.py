@@ -34,7 +34,10 @@ EXPECTED = {
         ("Storage Table Data Contributor", "host account", ""),
         *(("Storage Queue Data Contributor", "queue", name) for name in READ_BY_THE_APP),
         ("Storage Queue Data Message Sender", "queue", "results"),
-        *(("Storage Table Data Contributor", "table", name) for name in ("status", "deadletters", "sources", "pacing")),
+        *(
+            ("Storage Table Data Contributor", "table", name)
+            for name in ("status", "deadletters", "sources", "pacing", "feeds")
+        ),
         ("Storage Blob Data Reader", "container", "incoming"),
         ("Storage Blob Data Contributor", "container", "payloads"),
         ("Storage Blob Data Reader", "container", "configuration"),
@@ -53,7 +56,7 @@ EXPECTED = {
     "operators": {
         *(("Storage Queue Data Message Sender", "queue", name) for name in WORK),
         *(("Storage Queue Data Reader", "queue", name) for name in ("results", *READ_BY_THE_APP)),
-        *(("Storage Table Data Contributor", "table", name) for name in ("status", "deadletters", "sources")),
+        *(("Storage Table Data Contributor", "table", name) for name in ("status", "deadletters", "sources", "feeds")),
         ("Storage Table Data Reader", "table", "pacing"),
         *(("Storage Blob Data Contributor", "container", name) for name in ("incoming", "payloads", "configuration")),
         ("Storage Blob Data Reader", "container", "event-deadletters"),

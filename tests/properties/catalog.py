@@ -27,12 +27,12 @@ class Catalog:
         self.url = url
         self._session = requests.Session()
 
-    def create_collection(self) -> None:
-        """Create the collection that tests fill, and wait until it is there."""
+    def create_collection(self, collection_id: str = COLLECTION) -> None:
+        """Create a collection that tests fill, and wait until it is there."""
         path = f"{self.url}/stac/collections"
-        made = self._session.post(path, json=collection(COLLECTION), params=VERSION, timeout=_TIMEOUT)
+        made = self._session.post(path, json=collection(collection_id), params=VERSION, timeout=_TIMEOUT)
         assert made.status_code == 202, made.text
-        wait_until(lambda: self._get(f"/stac/collections/{COLLECTION}") is not None)
+        wait_until(lambda: self._get(f"/stac/collections/{collection_id}") is not None)
 
     def item(self, item_id: str) -> dict[str, Any] | None:
         """Give an item that the catalog holds."""

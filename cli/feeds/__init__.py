@@ -1,0 +1,1 @@
+"""What `geocatalog feeds` does."""

@@ -1,0 +1,1 @@
+"""Feeds: collections that fill themselves from a STAC API."""
