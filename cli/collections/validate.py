@@ -21,6 +21,7 @@ from cli.documents.inputs import Input, read_input
 from cli.documents.parquet import ENDINGS as PARQUET
 from cli.output.changes import Change
 from cli.output.faults import CommandError
+from shared.basics.clock import utc_now
 from shared.basics.errors import BadContent, IngestionError
 from shared.basics.nearest import unknown_key
 from shared.configuration.shapes import Part
@@ -28,6 +29,7 @@ from shared.configuration.wanted import wanted_collection
 from shared.files.images import decode_image
 from shared.messages.models import CollectionMessage
 from shared.settings import DEFAULT_PLANETARY_COMPUTER_URL
+from shared.sources.signed_hrefs import explain_ended, signed_hrefs
 from shared.stac.ids import check_collection_id, check_item_id
 from shared.stac.items import prepare_item
 
@@ -153,7 +155,14 @@ def _item_change(origin: str, item: dict[str, Any]) -> Change:
         prepared = prepare_item(item, collection=collection, planetary_computer_url=DEFAULT_PLANETARY_COMPUTER_URL)
     except BadContent as error:
         raise BadContent(f"Item {item_id}: {error.message}", code=error.code) from None
-    return Change(f"{origin} ({item_id})", prepared.conversions, prepared.warnings)
+    return Change(f"{origin} ({item_id})", prepared.conversions, (*prepared.warnings, *_ended_signatures(item)))
+
+
+def _ended_signatures(item: dict[str, Any]) -> Iterator[str]:
+    now = utc_now()
+    ended = [signed for signed in signed_hrefs(item) if signed.has_ended(now)]
+    if ended:
+        yield f"{explain_ended(ended)} It is ingested only where an ingestion source of the container serves instead."
 
 
 # Collection configurations

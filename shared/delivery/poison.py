@@ -13,6 +13,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from shared import telemetry
 from shared.basics import deadline
 from shared.basics.errors import BadContent, BadMessage, ErrorCode, IngestionError
+from shared.basics.json_codec import memory_of
 from shared.delivery.blob_events import split_events
 from shared.delivery.delivery import Delivery, Retry
 from shared.files.hrefs import HrefReader
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # To read a file must not be what crashed the function: an item that GeoCatalog takes has 1 MB.
 _MAX_ITEM_FILE = 2 * 1024 * 1024
+# By memory_of: an item of 2 MiB takes some 25 MiB, and an instance of 2 GB holds 32 such beside each other.
+_MAX_ITEM_MEMORY = 40 * 1024 * 1024
 
 # A message is on its poison queue after ten tries, 30 s apart at least (host.json: maxDequeueCount, visibilityTimeout).
 # When it first came, the host does not say.
@@ -180,7 +183,8 @@ def _item_of(fields: Mapping[str, Any], desk: PoisonDesk) -> Mapping[str, Any]:
     item, href = fields.get("item"), fields.get("href")
     if isinstance(href, str):
         try:
-            item = read_object(desk.hrefs.read_all(href, limit=_MAX_ITEM_FILE))
+            content = desk.hrefs.read_all(href, limit=_MAX_ITEM_FILE)
+            item = read_object(content) if memory_of(content) <= _MAX_ITEM_MEMORY else None
         except IngestionError:
             item = None
     return item if isinstance(item, dict) else {}

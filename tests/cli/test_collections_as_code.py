@@ -246,6 +246,22 @@ def test_validate_checks_items_too_and_names_line_and_entry(tmp_path: Path) -> N
     assert faults == {}
 
 
+def test_validate_tells_of_signatures_that_have_ended(tmp_path: Path) -> None:
+    item = small_item("scenes", "signed")
+    blob = "https://account.blob.core.windows.net/container/a.tif?sv=2024-01-01&sp=rl&sr=c&sig=c2VjcmV0"
+    item["assets"] = {
+        "ended": {"href": f"{blob}&se=2024-01-02T00:00:00Z"},
+        "lasting": {"href": f"{blob}&se=2099-01-02T00:00:00Z"},
+    }
+    (tmp_path / "signed.json").write_text(json.dumps(item))
+    done = run("validate", str(tmp_path), "--json")
+    assert done.returncode == 0, done.stderr
+    (change,) = json.loads(done.stdout)["changes"]
+    (warning,) = change["warnings"]
+    assert warning.startswith("The href of asset ended carries a signature (SAS) of its own, which ended at 2024-01-02")
+    assert "c2VjcmV0" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -171,6 +171,18 @@ def test_an_item_that_a_message_names_is_failed_where_it_crashes(app: Clients, c
     assert [(one["id"], one["outcome"]) for one in results(app)] == [("crashing", "failed")]
 
 
+def test_a_file_that_takes_too_much_memory_is_not_parsed_where_it_crashed(app: Clients) -> None:
+    swollen = item("swollen", collection=COLLECTION) | {"x": [[]] * 600_000}
+    content = json.dumps(swollen, separators=(",", ":"))
+    blob = app.storage.blobs.get_container_client("incoming").upload_blob("swollen.json", content, overwrite=True)
+
+    record_poison(QueueName.ITEMS, encoded({"href": blob.url, "attempt": 1, "crashes": 1}), app.now(), poison_desk(app))
+
+    assert len(content) < 2 * 1024 * 1024
+    assert app.status.get(COLLECTION, "swollen") is None
+    assert [(told["outcome"], told["error_code"]) for told in results(app)] == [("rejected", ErrorCode.REPEATED_CRASH)]
+
+
 def test_an_item_that_a_file_held_outlives_the_file(app: Clients, catalog: Catalog) -> None:
     for size, item_id in ((10, "kept-small"), (60_000, "kept-large")):
         content = json.dumps(item(item_id, collection=COLLECTION, properties={**DATED, "note": "x" * size}))

@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from local.host.configuration.app_settings import AppSettings
+from local.host.configuration.durations import Durations
 from local.host.configuration.thread_pool import ThreadPool
 from local.host.faults import FunctionFault, HostFault
 from local.host.logs import CategoryFilter
 from local.host.queues.backoff import RandomizedExponentialBackoff
 from local.host.timers.schedule import Schedule, time_zone
+from local.host.worker.deaths import WorkerDeaths
 
 REYKJAVIK = ZoneInfo("Atlantic/Reykjavik")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -72,6 +74,13 @@ def test_back_off_grows_to_the_longest_pause_and_starts_over() -> None:
     assert pauses == sorted(pauses)
     assert pauses[-1] == pytest.approx(2.0)
     assert backoff.next_pause(found_something=True) == pytest.approx(0.1)
+
+
+def test_the_second_worker_that_dies_is_replaced_after_a_pause_and_the_third_is_not() -> None:
+    deaths = WorkerDeaths(Durations())
+    assert [deaths.pause(moment) for moment in (0, 60, 120)] == [0, 10, None]
+    apart = WorkerDeaths(Durations())
+    assert [apart.pause(moment) for moment in (0, 1_801, 3_602, 3_603)] == [0, 0, 0, 10]
 
 
 def test_longest_prefix_of_a_category_decides_its_level() -> None:
