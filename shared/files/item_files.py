@@ -1,22 +1,24 @@
 """Tells apart what a message href leads to: one STAC Item, an ItemCollection, or newline-delimited Items."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.basics.errors import BadMessage, ErrorCode
-from shared.basics.json_codec import read_json, write_json
+from shared.basics.json_codec import memory_of, read_json, write_json
 from shared.basics.redact import redact
 from shared.files.hrefs import HrefReader
-from shared.files.large_documents import DocumentRoom
+from shared.files.json_stream import MAX_HELD_BYTES, MAX_HELD_MEMORY, document_type, features, with_odd_numbers
 from shared.messages.decoding import BOM, RECORD_SEPARATOR
 from shared.stac.bases import based_at
 
-# An ItemCollection is one JSON document and must be held in memory whole, where it takes up to seven times its text:
-# see large_documents. Newline-delimited files have no limit.
+# Each run reads an ItemCollection from its start, so the longer it is, the more each run costs. Newline-delimited
+# files have no limit.
 MAX_COLLECTION_BYTES = 64 * 1024 * 1024
+# What is kept of a line that is too long to be an item: as much as a dead letter can hold.
+_KEPT_OF_LONG_LINE = 64 * 1024
 # What may stand around the JSON text of an entry.
 _AROUND = b" \t\r\n" + RECORD_SEPARATOR
 # A line of only that is never longer, so that large ones need not be copied to see it.
@@ -25,19 +27,21 @@ _MAX_BLANK = 16
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One entry of a file of many.
+    """One entry of a multi-item file.
 
     Attributes:
-        text: its JSON text, as it stands in the file.
+        text: its JSON text, as it stands in the file; of an item in an ItemCollection nothing.
         item: the STAC Item; None where the entry is none.
         reason: why it is none.
         end: the byte of the file after it, where a file has one item a line.
+        memory: how many bytes of memory it takes at most, where it is not a part of a document that is held anyway.
     """
 
     text: bytes
     item: dict[str, Any] | None
     reason: str = ""
     end: int | None = None
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,18 +56,31 @@ class _Origin:
 
 
 @dataclass(frozen=True)
+class _Line:
+    """A line that holds something; of a text sequence (RFC 8142) a record, which may have line breaks.
+
+    Attributes:
+        text: the line with its end; the beginning of one that is longer than any item.
+        end: the byte of the file after it.
+        is_whole: whether `text` is all of it.
+    """
+
+    text: bytes
+    end: int
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
 class ItemFile:
-    """What an href leads to: one item, or the entries of a file of many, read as they come.
+    """What an href leads to: one item, or the entries of a multi-item file, read as they come.
 
     Attributes:
         single: the one STAC Item.
-        entries: the entries of a file of many.
-        length: how many there are, where that is known: of an ItemCollection.
+        entries: the entries of a multi-item file.
     """
 
     single: dict[str, Any] | None
     entries: Iterator[FileEntry]
-    length: int | None = None
 
     @staticmethod
     def of_collection(fields: dict[str, Any], base: str | None = None) -> "ItemFile":
@@ -76,43 +93,45 @@ class ItemFile:
         Raises:
             BadMessage: it has no list of features.
         """
-        features = fields.get("features")
-        if not isinstance(features, list):
+        found = fields.get("features")
+        if not isinstance(found, list):
             raise BadMessage("The ItemCollection has no list of features.", code=ErrorCode.HREF_NOT_STAC)
-        length = len(features)
-        entries = (_entry_of(feature, number, base) for number, feature in enumerate(_taken_from(features), 1))
-        return ItemFile(None, entries, length)
+        return ItemFile(None, (_entry_of(feature, number, base) for number, feature in enumerate(found, 1)))
 
 
 @contextmanager
-def open_item_file(href: str, hrefs: HrefReader) -> Iterator[ItemFile]:
-    """Opens what an href leads to.
+def open_item_file(href: str, hrefs: HrefReader, *, skip: int = 0) -> Iterator[ItemFile]:
+    """Open what an href leads to.
 
     Args:
         href: the URL of a message.
         hrefs: fetches it.
+        skip: how many entries of a multi-item file to leave out, since they were read already.
 
     Yields:
-        The one item, or the entries of a file of many.
+        The one item, or the entries of a multi-item file.
 
     Raises:
         BadMessage: it may not be fetched, is too large, or is not STAC.
-        Unavailable: its host does not answer; or it is large and must wait for another that is being read.
+        Unavailable: its host does not answer.
     """
     origin = _Origin(f"The file at {redact(href)}", _base_of(href, hrefs))
-    with DocumentRoom() as room:
-        with hrefs.open(href) as chunks:
-            file = _read(origin, _lines(chunks, room), room)
-            if file is not None:
-                yield file
-                return
+    with hrefs.open(href) as chunks:
+        file = _read(origin, _lines(chunks))
+        if file is not None:
+            yield ItemFile(file.single, itertools.islice(file.entries, skip, None))
+            return
+    # A document of many lines, or of one long one. Who read entries of it already knows its form.
+    if not skip and not _is_collection(href, origin, hrefs):
         with hrefs.open(href) as chunks:  # newline-delimited behind a first line that is no JSON
-            yield ItemFile(None, _ndjson(_lines(chunks, room), origin.base, room))
+            yield ItemFile(None, _ndjson(_lines(chunks), origin.base))
+        return
+    yield ItemFile(None, _streamed(href, origin, skip, hrefs))
 
 
 @contextmanager
 def open_lines(href: str, hrefs: HrefReader, *, start: int = 0, number: int = 0) -> Iterator[Iterator[FileEntry]]:
-    """Opens a file of one entry a line or record, whatever the first may be, behind those that were read already.
+    """Open a file of one entry a line or record, whatever the first may be, behind those that were read already.
 
     Args:
         href: see open_item_file.
@@ -127,9 +146,9 @@ def open_lines(href: str, hrefs: HrefReader, *, start: int = 0, number: int = 0)
         BadMessage: see open_item_file; or no line ends there, so that the file is another one now.
         Unavailable: see open_item_file.
     """
-    with DocumentRoom() as room, hrefs.open(href, start=max(start - 1, 0)) as chunks:
+    with hrefs.open(href, start=max(start - 1, 0)) as chunks:
         end, rest = _behind_line_end(chunks, number) if start else (b"", chunks)
-        yield _ndjson(_lines(rest, room, start, end), _base_of(href, hrefs), room, number)
+        yield _ndjson(_lines(rest, start, end), _base_of(href, hrefs), number)
 
 
 def _base_of(href: str, hrefs: HrefReader) -> str | None:
@@ -141,106 +160,175 @@ def _behind_line_end(chunks: Iterator[bytes], number: int) -> tuple[bytes, Itera
     """Return the byte that ended the entry before, and what follows it."""
     first = next(chunks, b"")
     if first[:1] not in {b"\n", RECORD_SEPARATOR} and len(first) != 1:  # the last line may go without its end
-        raise BadMessage(
-            f"The file at the href was changed while its items were sent: {number:,} of its entries had been, and "
-            "of the new one none; send a message for it.",
-            code=ErrorCode.HREF_NOT_FOUND,
-        )
+        raise _changed(number)
     return first[:1], itertools.chain([first[1:]], chunks)
 
 
-def _read(file: _Origin, lines: Iterator[tuple[bytes, int]], room: DocumentRoom) -> ItemFile | None:
-    """Reads as much of a file as tells its form; None where it must be read again as lines."""
-    first, end = next(lines, (b"", 0))
-    first = first.removeprefix(BOM)
-    _make_room(file, first, room)
-    parsed = _parsed_object(first)
+def _changed(number: int) -> BadMessage:
+    return BadMessage(
+        f"The file at the href was changed while its items were sent: {number:,} of its entries had been, and "
+        "of the new one none; send a message for it.",
+        code=ErrorCode.HREF_NOT_FOUND,
+    )
+
+
+def _read(file: _Origin, lines: Iterator[_Line]) -> ItemFile | None:
+    """Read as much of a file as tells its form; None for a document that must be read as a stream, or as lines."""
+    first = next(lines, _Line(b"", 0))
+    text = first.text.removeprefix(BOM)
+    parsed = _parsed_object(text) if first.is_whole and memory_of(text) <= MAX_HELD_MEMORY else None
     second = next(lines, None) if parsed is not None else None
     if second is not None:
-        return ItemFile(None, _ndjson(itertools.chain([(first, end), second], lines), file.base, room))
-    return _document(file, first, lines, parsed, room)
-
-
-def _document(
-    file: _Origin, first: bytes, lines: Iterator[tuple[bytes, int]], parsed: dict[str, Any] | None, room: DocumentRoom
-) -> ItemFile | None:
-    """Reads a file that is one JSON document; None where it is none, but has lines that are Items."""
-    if first.lstrip(_AROUND)[:1] not in {b"{", b"["}:
-        what = "HTML" if first.lstrip(_AROUND)[:1] == b"<" else "not JSON"
+        return ItemFile(None, _ndjson(itertools.chain([_Line(text, first.end), second], lines), file.base))
+    beginning = text.lstrip(_AROUND)[:1]
+    if beginning not in {b"{", b"["}:
+        what = "HTML" if beginning == b"<" else "not JSON"
         raise BadMessage(
             f"{file} is {what}; it must be a STAC Item, an ItemCollection or newline-delimited Items.",
             code=ErrorCode.HREF_NOT_STAC,
         )
     if parsed is None:
-        content = _joined(file, first, lines, room)
-        _make_room(file, content, room)
-        parsed = _parsed_object(content)
-        entries = content.split(_separator_of(content)) if parsed is None and _parsed(content) is None else []
-        if any(_is_item(_parsed(entry)) for entry in entries):
+        content = _joined(text, lines) if first.is_whole else None
+        parsed = _parsed_object(content) if content else None
+        if parsed is None and (content is None or _has_item_line(content)):
             return None
     if parsed is None:
-        raise BadMessage(
-            f"{file} is neither a JSON object nor newline-delimited JSON; it must be a STAC Item, an ItemCollection or "
-            "newline-delimited Items.",
-            code=ErrorCode.HREF_NOT_STAC,
-        )
+        raise _neither(file)
     if parsed.get("type") == "FeatureCollection":
         return ItemFile.of_collection(parsed, file.base)
     return _single(file, parsed)
 
 
-def _joined(file: _Origin, first: bytes, lines: Iterator[tuple[bytes, int]], room: DocumentRoom) -> bytes:
+def _joined(first: bytes, lines: Iterator[_Line]) -> bytes | None:
+    """Return all of a document of several lines; None where that is more than may be held."""
     content = bytearray(first)
-    for line, _ in lines:
-        content += line
-        room.grow_to(len(content))
-        if len(content) > MAX_COLLECTION_BYTES:
+    for line in lines:
+        content += line.text
+        if not line.is_whole or len(content) > MAX_HELD_BYTES:
+            return None
+    text = bytes(content)
+    return text if memory_of(text) <= MAX_HELD_MEMORY else None
+
+
+def _has_item_line(content: bytes) -> bool:
+    is_document = _parsed(content) is not None
+    return not is_document and any(_is_item(_parsed(entry)) for entry in content.split(_separator_of(content)))
+
+
+def _is_collection(href: str, file: _Origin, hrefs: HrefReader) -> bool:
+    """Tell whether a file is one large ItemCollection, by reading all of it; False where it is lines of items.
+
+    Raises:
+        BadMessage: it is neither.
+    """
+    for reading in _READINGS:
+        try:
+            with hrefs.open(href) as chunks:
+                kind = document_type(reading(_limited(file, _without_mark(chunks))))
+            break
+        except ValueError:
+            continue
+    else:
+        with hrefs.open(href) as chunks:
+            if any(entry.item for entry in _ndjson(_lines(chunks), None)):
+                return False
+        raise _neither(file)
+    if kind == "Feature":
+        raise BadMessage(
+            f"{file} is a STAC Item of more than {MAX_HELD_BYTES:,} bytes; GeoCatalog takes items of up to 1 MB.",
+            code=ErrorCode.HREF_TOO_LARGE,
+        )
+    if kind is None:
+        raise _neither(file)
+    if kind != "FeatureCollection":
+        raise _of_other_type(file, kind)
+    return True
+
+
+def _limited(file: _Origin, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > MAX_COLLECTION_BYTES:
             raise BadMessage(
                 f"{file} is one JSON document of more than {MAX_COLLECTION_BYTES:,} bytes; send "
                 "newline-delimited Items, of which there may be any number.",
                 code=ErrorCode.HREF_TOO_LARGE,
             )
-    return bytes(content)
+        yield chunk
+
+
+def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    first = next(chunks, b"")
+    return itertools.chain([first.removeprefix(BOM).lstrip(_AROUND)], chunks)
+
+
+# Numbers that JSON has not are looked for only where the document cannot be read without.
+_READINGS: tuple[Callable[[Iterator[bytes]], Iterator[bytes]], ...] = (iter, with_odd_numbers)
+
+
+def _streamed(href: str, file: _Origin, skip: int, hrefs: HrefReader) -> Iterator[FileEntry]:
+    number = skip
+    for reading in _READINGS:
+        try:
+            with hrefs.open(href) as chunks:
+                for found in features(reading(_without_mark(chunks)), skip=number):
+                    number = found.number
+                    if found.fault:
+                        place = write_json(f"{file.name}, entry {number}")
+                        yield FileEntry(place, None, f"Entry {number} {found.fault}.")
+                    else:
+                        entry = _entry_of(found.value, number, file.base)
+                        yield replace(entry, memory=found.memory)
+        except ValueError:
+            continue
+        return
+    raise _changed(number)
+
+
+def _neither(file: _Origin) -> BadMessage:
+    return BadMessage(
+        f"{file} is neither a JSON object nor newline-delimited JSON; it must be a STAC Item, an ItemCollection or "
+        "newline-delimited Items.",
+        code=ErrorCode.HREF_NOT_STAC,
+    )
+
+
+def _of_other_type(file: _Origin, kind: object) -> BadMessage:
+    shown = f"of type {kind[:40]!r}" if isinstance(kind, str) and kind else "without a type"
+    return BadMessage(
+        f"{file} is a JSON object {shown}, not a STAC Item, an ItemCollection or newline-delimited Items.",
+        code=ErrorCode.HREF_NOT_STAC,
+    )
 
 
 def _single(file: _Origin, parsed: dict[str, Any]) -> ItemFile:
     if parsed.get("type") != "Feature":
-        kind = parsed.get("type")
-        shown = f"of type {kind[:40]!r}" if isinstance(kind, str) else "without a type"
-        raise BadMessage(
-            f"{file} is a JSON object {shown}, not a STAC Item, an ItemCollection or newline-delimited Items.",
-            code=ErrorCode.HREF_NOT_STAC,
-        )
+        raise _of_other_type(file, parsed.get("type"))
     return ItemFile(based_at(parsed, document_url=file.base), iter(()))
 
 
-def _make_room(file: _Origin, text: bytes, room: DocumentRoom) -> None:
-    if not room.hold(text):
-        raise BadMessage(
-            f"{file} is one JSON document of so many values that they do not fit into memory; send newline-delimited "
-            "Items, of which there may be any number.",
-            code=ErrorCode.HREF_TOO_LARGE,
-        )
+def _ndjson(lines: Iterator[_Line], base: str | None, before: int = 0) -> Iterator[FileEntry]:
+    for number, line in enumerate(lines, before + 1):
+        memory = memory_of(line.text)
+        if not line.is_whole:
+            reason = f"Line {number} is longer than {MAX_HELD_BYTES:,} bytes; GeoCatalog takes items of up to 1 MB."
+            yield FileEntry(line.text, None, reason, line.end)
+        elif memory > MAX_HELD_MEMORY:
+            reason = f"Line {number} has so many values that they do not fit into memory."
+            yield FileEntry(line.text, None, reason, line.end, memory)
+        else:
+            try:
+                entry = _entry_of(read_json(_json_text(line.text)), number, base, text=line.text)
+            except ValueError as error:
+                entry = FileEntry(line.text, None, f"Line {number} is not JSON: {error}.")
+            yield replace(entry, end=line.end, memory=memory)
 
 
-def _ndjson(
-    lines: Iterator[tuple[bytes, int]], base: str | None, room: DocumentRoom, before: int = 0
-) -> Iterator[FileEntry]:
-    for number, (line, end) in enumerate(lines, before + 1):
-        if not room.hold(line):
-            yield FileEntry(line, None, f"Line {number} has so many values that they do not fit into memory.", end)
-            continue
-        try:
-            entry = _entry_of(read_json(_json_text(line)), number, base, text=line, end=end)
-        except ValueError as error:
-            entry = FileEntry(line, None, f"Line {number} is not JSON: {error}.", end)
-        yield entry
-
-
-def _entry_of(value: object, number: int, base: str | None, *, text: bytes = b"", end: int | None = None) -> FileEntry:
+def _entry_of(value: object, number: int, base: str | None, *, text: bytes = b"") -> FileEntry:
     if isinstance(value, dict) and _is_item(value):
-        return FileEntry(text, based_at(value, file_url=base), end=end)
-    return FileEntry(text or write_json(value), None, f"Entry {number} is not a STAC Item.", end)
+        return FileEntry(text, based_at(value, file_url=base))
+    return FileEntry(text or write_json(value), None, f"Entry {number} is not a STAC Item.")
 
 
 def _is_item(value: object) -> bool:
@@ -266,46 +354,38 @@ def _parsed_object(text: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _lines(
-    chunks: Iterator[bytes], room: DocumentRoom, position: int = 0, separator: bytes = b""
-) -> Iterator[tuple[bytes, int]]:
-    """Yields the lines that hold something, each with the byte it ends at; one longer than any document in pieces.
-
-    Of a text sequence (RFC 8142) the records are yielded, which begin with a separator and may have line breaks.
-    """
-    rest = bytearray()
+def _lines(chunks: Iterator[bytes], position: int = 0, separator: bytes = b"") -> Iterator[_Line]:
+    """Yield the lines that hold something; of one that is longer than may be held its beginning."""
+    line = bytearray()
+    is_whole = True
     for chunk in chunks:
         separator = separator or _separator_of(chunk)
-        *whole, last = chunk.split(separator)
-        for line in whole:
-            rest += line + separator
-            position += len(line) + 1
-            room.grow_to(len(rest))
-            if full := _emptied(rest):
-                yield full, position
-        rest += last
-        position += len(last)
-        room.grow_to(len(rest))
-        if len(rest) > MAX_COLLECTION_BYTES and (full := _emptied(rest)):
-            yield full, position
-    if full := _emptied(rest):
-        yield full, position
+        for part in _cut(chunk, separator):
+            position += len(part)
+            line += part
+            if len(line) > MAX_HELD_BYTES:
+                del line[_KEPT_OF_LONG_LINE:]
+                is_whole = False
+            if part.endswith(separator):
+                if not _is_blank(line):
+                    yield _Line(bytes(line), position, is_whole)
+                line.clear()
+                is_whole = True
+    if not _is_blank(line):
+        yield _Line(bytes(line), position, is_whole)
+
+
+def _cut(chunk: bytes, separator: bytes) -> Iterator[bytes]:
+    """Yield the parts of a chunk that end with a separator, and what is left."""
+    *whole, last = chunk.split(separator)
+    yield from (part + separator for part in whole)
+    if last:
+        yield last
 
 
 def _separator_of(beginning: bytes) -> bytes:
     return RECORD_SEPARATOR if beginning.removeprefix(BOM).lstrip().startswith(RECORD_SEPARATOR) else b"\n"
 
 
-def _emptied(line: bytearray) -> bytes:
-    """Returns what a buffer held, of which nothing is kept; nothing where it held white space only."""
-    is_blank = line.isspace() or (len(line) <= _MAX_BLANK and not line.removeprefix(BOM).strip(_AROUND))
-    held = b"" if is_blank else bytes(line)
-    line.clear()
-    return held
-
-
-def _taken_from(values: list[object]) -> Iterator[object]:
-    """Yields the values of a list and removes them, so that their memory is free for what is made of them."""
-    values.reverse()
-    while values:
-        yield values.pop()
+def _is_blank(line: bytearray) -> bool:
+    return not line or line.isspace() or (len(line) <= _MAX_BLANK and not line.removeprefix(BOM).strip(_AROUND))

@@ -9,7 +9,7 @@ from azure.core.exceptions import AzureError
 from shared.basics.errors import ErrorCode, Unavailable
 from shared.clients import Clients
 from shared.delivery.handling import handle
-from shared.files.item_files import ItemFile, open_item_file
+from shared.files.item_files import open_item_file
 from shared.items.fan_out import fan_out, fan_out_whole, go_on
 from shared.items.path import carry_out
 from shared.items.preparing import prepared_for
@@ -41,13 +41,13 @@ def ingest_message(raw: bytes, enqueued_at: datetime, app: Clients) -> None:
 
 def _ingest(envelope: Envelope, app: Clients) -> None:
     if envelope.fields.get("type") == "FeatureCollection":
-        fan_out_whole(ItemFile.of_collection(dict(envelope.fields)), envelope, app)
+        fan_out_whole(envelope, app)
         return
     message = parse_item_message(dict(envelope.fields))
     if message.item is not None:
         ingest_item(message.item, message, envelope, app)
         return
-    if message.offset or message.lines_of:
+    if message.offset:
         go_on(message, envelope, app)
         return
     with open_item_file(str(message.href), app.hrefs) as file:

@@ -133,10 +133,6 @@ class ItemMessage(Message):
     ] = []
     source: Annotated[FileName | None, Field(description="kept by the app: the feed that the items come from")] = None
     offset: Annotated[Count | None, Field(description="kept by the app: items already sent from the file")] = None
-    lines_of: Annotated[
-        FileName | None,
-        Field(description="kept by the app: the ItemCollection whose entries stand one a line at the href"),
-    ] = None
 
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:

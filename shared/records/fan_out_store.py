@@ -1,7 +1,4 @@
-"""What the fan-out of a file keeps in container `payloads`: how far it has come, and a collection as lines.
-
-Both are removed with the other payloads, by the container's lifecycle rule.
-"""
+"""How far the fan-out of a file has come, kept in container `payloads` and removed by its lifecycle rule."""
 
 import json
 from collections.abc import Callable
@@ -47,7 +44,6 @@ class FanOutStore:
     def __init__(self, blobs: BlobServiceClient, name: str) -> None:
         self._blobs = blobs
         self._record = blobs.get_blob_client(PAYLOADS, f"{_FOLDER}/{name}.json")
-        self._lines = blobs.get_blob_client(PAYLOADS, f"{_FOLDER}/{name}.entries")
 
     def read(self) -> Progress:
         """Returns how far the file was sent.
@@ -79,15 +75,6 @@ class FanOutStore:
         except (ResourceExistsError, ResourceModifiedError):
             raise Unavailable("Another run of this message sends the items of the same file.") from None
         return replace(progress, etag=str(made["etag"]))
-
-    def store_lines(self, content: bytes) -> str:
-        """Stores a file of one entry a line and returns its URL.
-
-        Raises:
-            azure.core.exceptions.AzureError: the storage could not be reached.
-        """
-        self._in_container(lambda: self._lines.upload_blob(content, overwrite=True))
-        return str(self._lines.url)
 
     def _in_container(self, call: Callable[[], T]) -> T:
         try:

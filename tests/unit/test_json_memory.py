@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.basics.json_codec import memory_of, read_json
-from shared.files.item_files import MAX_COLLECTION_BYTES
-from shared.files.large_documents import MAX_MEMORY, SIDE_BY_SIDE_MEMORY
+from shared.files.json_stream import MAX_HELD_BYTES, MAX_HELD_MEMORY, features
+from shared.items.fan_out import MEMORY_PER_RECORD
 from tests.data.documents import item
 
 SIZE = 200_000
@@ -63,8 +63,22 @@ def test_nor_does_any_document(documents: list[object]) -> None:
     assert used_by(text) + len(text) <= memory_of(text) + 4_096  # the parser's own
 
 
-def test_real_documents_of_the_sizes_that_the_docs_name_are_taken() -> None:
-    items = [item(f"item-{number}", "collection") for number in range(100)]
-    text = json.dumps({"type": "FeatureCollection", "features": items}).encode()
-    assert memory_of(text) / len(text) * MAX_COLLECTION_BYTES < MAX_MEMORY
-    assert 31 * (SIDE_BY_SIDE_MEMORY + 4 * 2**20) + MAX_MEMORY + 2 * MAX_COLLECTION_BYTES < 2 * 2**30
+@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
+def test_no_entry_that_is_read_as_a_stream_takes_more_than_estimated(unit: bytes) -> None:
+    text = b'{"features":[[' + b",".join([unit] * (SIZE // 4 // len(unit))) + b"]]}"
+    tracemalloc.start()
+    try:
+        (entry,) = features(iter([text]))
+        used = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert entry.value is not None
+    assert used <= entry.memory + 2 * len(text)  # the parser's own, and the text
+
+
+def test_what_an_instance_works_on_at_once_fits_its_memory() -> None:
+    positions = [[10.25 + number / 1_000, 48.125] for number in range(40_000)]
+    text = json.dumps(item(geometry={"type": "LineString", "coordinates": positions})).encode()
+    assert memory_of(text) * 2**20 / len(text) < MAX_HELD_MEMORY  # of 1 MB, GeoCatalog's limit
+    assert 32 * (MAX_HELD_MEMORY + MEMORY_PER_RECORD + 2 * MAX_HELD_BYTES) < 1.5 * 2**30
