@@ -54,7 +54,7 @@ class Commands(LazyGroup):
         "failures": CommandRow(
             "cli.follow.failures_command:failures",
             _FOLLOW,
-            "List failed, canceled and held items and dead letters, each with what to do.",
+            "Show what failed, is held or waits, refused parts of collections and dead letters, each with what to do.",
         ),
         "replay": CommandRow(
             "cli.recover.replay_command:replay",
@@ -64,7 +64,7 @@ class Commands(LazyGroup):
         "resume": CommandRow(
             "cli.recover.resume_command:resume",
             _FOLLOW,
-            "Try held items again at once, after what held them has been fixed.",
+            "Try held and waiting items again at once, after what stopped them has been fixed.",
         ),
         "search": CommandRow("cli.catalog.search_command:search", _CATALOG, "Search the GeoCatalog."),
         "download": CommandRow(

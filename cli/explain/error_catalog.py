@@ -322,7 +322,14 @@ def find_explanation(code: str | None) -> Explanation | None:
     return by_lower.get((code or "").casefold())
 
 
-def remedy(code: str | None) -> str:
-    """Return what to do about an error code: for one that is not known, to read its message; for none, nothing."""
+def remedy(code: str | None, *, is_final: bool = False) -> str:
+    """Return what to do about an error code: for one that is not known, to read its message; for none, nothing.
+
+    Args:
+        code: such as `IngestionResourceForbidden`.
+        is_final: whether the item came to its end with it, so that nothing tries it again by itself.
+    """
     found = find_explanation(code)
+    if found and found.retried and is_final:
+        return "It is no longer tried again by itself: fix what the message names, then `geocatalog replay` it."
     return found.remedy if found else _READ_ITS_MESSAGE if code else ""

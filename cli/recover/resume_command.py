@@ -1,4 +1,4 @@
-"""`geocatalog resume`: tries held items again at once."""
+"""`geocatalog resume`: tries held and waiting items again at once."""
 
 from azure.core.exceptions import AzureError
 
@@ -6,10 +6,11 @@ from cli.options.common import CollectionsArgument, JsonOption, listed
 from cli.output.printing import Bar, note, say, write_json
 from cli.settings.connection import connect
 from shared.items.resume import resume_held
+from shared.records.status_rows import ItemStatus
 
 
 def resume(collections: CollectionsArgument = None, *, as_json: JsonOption = False) -> None:
-    """Try held items again at once, after what held them has been fixed.
+    """Try held and waiting items again at once, after what stopped them has been fixed.
 
     Example: geocatalog resume mine
     """
@@ -19,13 +20,13 @@ def resume(collections: CollectionsArgument = None, *, as_json: JsonOption = Fal
     try:
         with Bar("Resuming", unit="items") as bar:
             for collection in wanted:
-                for sent in resume_held(app, collection=collection):
+                for sent in resume_held(app, collection=collection, states=(ItemStatus.HELD, ItemStatus.WAITING)):
                     resumed += sent
                     bar.counted(resumed)
     except (KeyboardInterrupt, AzureError):
-        note(f"{resumed:,} held items were resumed. It ended early. Run the same command again for the rest.")
+        note(f"{resumed:,} items were resumed. It ended early. Run the same command again for the rest.")
         raise
     if as_json:
         write_json({"resumed": resumed})
     else:
-        say(f"Resumed {resumed:,} held items.")
+        say(f"Resumed {resumed:,} items.")

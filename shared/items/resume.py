@@ -3,7 +3,7 @@
 import itertools
 import logging
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 from shared.basics.parallel import run_all
 from shared.clients import Clients
 from shared.delivery.delivery import Retry
-from shared.records.status_rows import HELD_PREFIX, ItemRow, ItemStatus
+from shared.records.status_rows import INDEXES, ItemRow, ItemStatus
 from shared.services.operation_states import ACCESS_CODES
 from shared.storage.group_commit import Conflict
 
 log = logging.getLogger(__name__)
 
+_OF_INDEX = ("RowKey", "Timestamp", "error_code")
 # So many at once: enough for all threads, few enough that a time limit is kept and a bar moves.
 _PORTION = 200
 # A function's share of functionTimeout (5 minutes) for this; what is left goes on by itself within 15 minutes.
@@ -65,14 +66,16 @@ def resume_held(
     collection: str | None = None,
     codes: Container[str] | None = None,
     held_before: datetime | None = None,
+    states: Sequence[ItemStatus] = (ItemStatus.HELD,),
 ) -> Iterator[int]:
-    """Sends the held items of one collection, or of all, again at once.
+    """Send the held or waiting items of one collection, or of all, again at once.
 
     Args:
         app: the clients.
         collection: id of the collection; None for all.
         codes: the error codes to look for; None for all.
         held_before: only those that are held since before this moment; None for all.
+        states: `Held`, `Waiting` or both. Waiting items that are due already are left alone.
 
     Yields:
         How many of a portion were sent. The next portion is sent when the next number is asked for.
@@ -81,15 +84,15 @@ def resume_held(
         azure.core.exceptions.AzureError: the storage could not be reached.
     """
     for name in [collection] if collection else list(app.status.partitions()):
-        entries = app.status.query_prefix(name, HELD_PREFIX, select=["RowKey", "Timestamp", "error_code"])
-        ids = (
-            str(entry["RowKey"]).removeprefix(HELD_PREFIX)
-            for entry in entries
-            if (codes is None or entry.get("error_code") in codes)
-            and (held_before is None or _since(entry) < held_before)
-        )
-        for portion in _portions(ids):
-            yield sum(run_all(lambda item_id, name=name: resume_item(name, item_id, app), portion))  # type: ignore[misc]
+        for state in states:
+            ids = (
+                str(entry["RowKey"]).removeprefix(INDEXES[state])
+                for entry in app.status.query_prefix(name, INDEXES[state], select=_OF_INDEX)
+                if (codes is None or entry.get("error_code") in codes)
+                and (held_before is None or _since(entry) < held_before)
+            )
+            for portion in _portions(ids):
+                yield sum(run_all(lambda item_id, name=name: resume_item(name, item_id, app, states), portion))  # type: ignore[misc]
 
 
 def _since(entry: Any) -> datetime:  # noqa: ANN401 - an entity, whose metadata tells when it was written
@@ -103,11 +106,13 @@ def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
         yield portion
 
 
-def resume_item(collection: str, item_id: str, app: Clients) -> bool:
-    """Sends one item again at once if it is held; returns whether it was sent."""
+def resume_item(collection: str, item_id: str, app: Clients, states: Sequence[ItemStatus] = (ItemStatus.HELD,)) -> bool:
+    """Send one item again at once if it is in one of these states and not due yet; return whether it was sent."""
     row = app.status.get(collection, item_id)
-    if row is None or row.status is not ItemStatus.HELD:
+    if row is None or row.status not in states:
         return False
+    if row.status is ItemStatus.WAITING and row.next_attempt and row.next_attempt <= app.now():
+        return False  # its message is visible already: one more copy would do nothing
     send_again(row, app)
     return True
 

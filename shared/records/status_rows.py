@@ -1,7 +1,7 @@
 """The rows of table `status`: one per item, one per open operation, and how they stand in the table.
 
-PartitionKey is the collection's id. RowKeys: `item~{item id}`, `operation~{operation id}`, `failed~{item id}` and
-`held~{item id}` (indexes of the rows in those states), `count~{date}` and `collection`.
+PartitionKey is the collection's id. RowKeys: `item~{item id}`, `operation~{operation id}`, `failed~{item id}`,
+`held~{item id}` and `waiting~{item id}` (indexes of the rows in those states), `count~{date}` and `collection`.
 """
 
 import datetime as dt
@@ -22,6 +22,7 @@ ITEM_PREFIX = "item~"
 OPERATION_PREFIX = "operation~"
 FAILED_PREFIX = "failed~"
 HELD_PREFIX = "held~"
+WAITING_PREFIX = "waiting~"
 COUNT_PREFIX = "count~"
 COLLECTION_KEY = "collection"
 
@@ -54,7 +55,7 @@ class OperationKind(StrEnum):
 
 
 # The states that people ask for by themselves, each with the prefix of its index.
-INDEXES = {ItemStatus.FAILED: FAILED_PREFIX, ItemStatus.HELD: HELD_PREFIX}
+INDEXES = {ItemStatus.FAILED: FAILED_PREFIX, ItemStatus.HELD: HELD_PREFIX, ItemStatus.WAITING: WAITING_PREFIX}
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class ItemRow:
         submitted_at: when GeoCatalog accepted it.
         finished_at: when it came to its end.
         next_attempt: when it is tried again.
+        is_in_waiting_index: whether index `waiting~` has it; None in rows of versions that did not know that index.
         claimed_until: end of the claim on it.
         claimed_by: who holds the claim.
         claimed_at: start of the claim.
@@ -124,6 +126,7 @@ class ItemRow:
     submitted_at: dt.datetime | None = None
     finished_at: dt.datetime | None = None
     next_attempt: dt.datetime | None = None
+    is_in_waiting_index: bool | None = None
     claimed_until: dt.datetime | None = None
     claimed_by: str | None = None
     claimed_at: dt.datetime | None = None

@@ -75,7 +75,8 @@ class StatusStore:
         Raises:
             Conflict: the row is no longer as it was read.
         """
-        writes = [_conditional("update", to_entity(after), before.etag), *_index_writes(before.status, after), *also]
+        after = replace(after, is_in_waiting_index=after.status is ItemStatus.WAITING or None)
+        writes = [_conditional("update", to_entity(after), before.etag), *_index_writes(before, after), *also]
         made = self._changes.write(after.collection, writes)
         return replace(after, etag=str(made[0]["etag"]))
 
@@ -279,20 +280,39 @@ def _conditional(
     return (operation, entity, condition if operation == "delete" else {**condition, "mode": mode})
 
 
-def _index_writes(before: ItemStatus, after: ItemRow) -> list[Write]:
+def _index_writes(before: ItemRow, after: ItemRow) -> list[Write]:
     writes: list[Write] = []
     if after.status in INDEXES:
+        tries = {"attempt": after.attempt, "next_attempt": after.next_attempt, "since": after.retry_since}
         code, message = after.error_code, after.error_message
-        writes.append(index_entry(after.status, after.collection, after.item_id, code, message))
-    if before in INDEXES and before is not after.status:
-        writes.append(("delete", {"PartitionKey": after.collection, "RowKey": INDEXES[before] + after.item_id}))
+        writes.append(index_entry(after.status, after.collection, after.item_id, code, message, **tries))
+    if before.status is not after.status and _is_indexed(before):
+        keys = {"PartitionKey": after.collection, "RowKey": INDEXES[before.status] + after.item_id}
+        writes.append(("delete", keys))
     return writes
 
 
-def index_entry(status: ItemStatus, collection: str, item_id: str, code: str | None, message: str | None) -> Write:
-    """Returns the write that puts an item into the index of its state: `Failed` or `Held`."""
-    entity = {"PartitionKey": collection, "RowKey": INDEXES[status] + item_id}
+def _is_indexed(row: ItemRow) -> bool:
+    # A row that began to wait under a version without that index has no entry, and to delete it would be a conflict.
+    return row.status in INDEXES and (row.status is not ItemStatus.WAITING or bool(row.is_in_waiting_index))
+
+
+def index_entry(
+    status: ItemStatus, collection: str, item_id: str, code: str | None, message: str | None, **tries: Any
+) -> Write:
+    """Return the write that puts an item into the index of its state: `Failed`, `Held` or `Waiting`.
+
+    Args:
+        status: the state.
+        collection: id of the collection.
+        item_id: id of the item.
+        code: the last fault's code.
+        message: the last fault in a sentence.
+        tries: `attempt`, `next_attempt` and `since` (start of the retry window), where they are known.
+    """
+    entity: dict[str, Any] = {"PartitionKey": collection, "RowKey": INDEXES[status] + item_id}
     entity |= {"error_code": code or "", "error_message": message or ""}
+    entity |= {name: value for name, value in tries.items() if value is not None}
     return ("upsert", entity, {"mode": UpdateMode.REPLACE})
 
 

@@ -130,17 +130,20 @@ def test_failures_lists_the_dead_letters_that_were_asked_for(
     done = cli.run("failures", *filters, "--json")
     assert {letter["error_code"] for letter in json.loads(done.stdout)["deadletters"]} == codes
     assert (words in done.stderr) if words else (done.stderr == "")
-    text = cli.run("failures", *filters).stdout
+    text = cli.run("failures", *filters, "--each").stdout
     assert ("Nothing has failed." in text) == (not codes)
+    groups = json.loads(done.stdout)["groups"]
+    if "--correlation-id" not in filters:
+        assert {group["error_code"] for group in groups if group["kind"] == "DeadLetter"} == codes
 
 
 @pytest.mark.usefixtures("letters")
 def test_failures_lists_no_more_dead_letters_than_the_limit(cli: Cli) -> None:
     assert len(cli.json("failures", "--limit", "2")["deadletters"]) == 2
     assert len(cli.json("failures", "--limit", "0")["deadletters"]) == 3
-    for form in ([], ["--json"]):
+    for form in (["--each"], ["--json"]):
         assert "Only the first 2" in cli.run("failures", "--limit", "2", *form).stderr
-    assert cli.run("failures", "--limit", "3").stderr == ""
+    assert cli.run("failures", "--limit", "3", "--each").stderr == ""
 
 
 @pytest.mark.usefixtures("letters")

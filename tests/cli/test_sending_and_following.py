@@ -117,7 +117,10 @@ def test_failures_are_explained_replayed_and_then_ingested(cli: Cli, stack: Runn
     watched = cli.run("watch", "--correlation-id", report["correlation_id"], "--until", "90s")
     assert watched.returncode == 1
     assert "2 items failed" in watched.stderr
-    text = cli.ok("failures", "failing")
+    (group,) = cli.json("failures", "failing")["groups"]
+    assert (group["kind"], group["error_code"], group["count"]) == ("Failed", "StacValidationFailed", 2)
+    assert "2 Failed in failing: StacValidationFailed" in cli.ok("failures", "failing")
+    text = cli.ok("failures", "failing", "--each")
     assert "failing/a is Failed: StacValidationFailed" in text
     assert "What to do:" in text
     assert cli.json("show", "failing", "a")["meaning"]
@@ -129,7 +132,33 @@ def test_failures_are_explained_replayed_and_then_ingested(cli: Cli, stack: Runn
     assert len(cli.json("replay", "failing")["replayed"]) == 2
     cli.ok("watch", "--collection", "failing", "--until", "90s")
     assert stack.in_catalog("failing").keys() == {"a", "b"}
-    assert cli.json("failures", "failing") == {"items": [], "deadletters": []}
+    after = cli.json("failures", "failing")
+    assert [after[name] for name in ("groups", "items", "deadletters")] == [[], [], []]
+
+
+def test_what_is_being_retried_is_seen_and_tried_again_at_once(cli: Cli, stack: RunningStack) -> None:
+    stack.create_collection("retried")
+    fault = {"method": "POST", "path": "/stac/collections/retried/items", "kind": "status", "status": 500}
+    stack.catalog("PUT", "/_emulator/behavior", json={"faults": [fault]}).raise_for_status()
+    try:
+        cli.ok("enqueue", "-", stdin=lines(bare_item("retried", "a"), bare_item("retried", "b")))
+
+        def group() -> list[dict[str, object]]:
+            groups = cli.json("failures", "retried")["groups"]
+            return [one for one in groups if one["kind"] == "Waiting" and one["count"] == 2]
+
+        (seen,) = wait_for(group, "both items waiting")
+        assert seen["collection"] == "retried"
+        assert seen["error_code"]
+        assert "500" in str(seen["message"])
+        assert seen["next_attempt"]
+        assert seen["attempts"]
+        assert "2 Waiting in retried" in cli.ok("failures", "retried")
+    finally:
+        stack.catalog("POST", "/_emulator/reset").raise_for_status()
+    cli.ok("resume", "retried")
+    cli.ok("watch", "--collection", "retried", "--until", "90s")
+    assert cli.json("failures", "retried")["groups"] == []
 
 
 def test_dead_letters_are_listed_and_replayed(cli: Cli, stack: RunningStack) -> None:

@@ -397,6 +397,8 @@ class ClaimProtocol(RuleBasedStateMachine):
     def every_row_has_its_message_or_operation(self) -> None:
         for item_id in getattr(self, "items", []):
             row = self.app.status.get(COLLECTION, item_id)
+            is_indexed = self.app.status.read(COLLECTION, f"waiting~{item_id}") is not None
+            assert is_indexed == (row is not None and row.status is ItemStatus.WAITING)
             if row is None or row.status in TERMINAL:
                 continue
             if row.status is ItemStatus.SUBMITTED:
@@ -460,6 +462,7 @@ class ClaimProtocol(RuleBasedStateMachine):
         assert (row.claimed_by, row.claimed_until) == (None, None)
         assert (row.status is ItemStatus.FAILED) == bool(self.app.status.read(COLLECTION, f"failed~{item_id}"))
         assert not self.app.status.read(COLLECTION, f"held~{item_id}")
+        assert not self.app.status.read(COLLECTION, f"waiting~{item_id}")
         if row.status is ItemStatus.SUCCEEDED:
             assert stored
             assert row.content_hash in {"", content_hash(stored)}

@@ -69,6 +69,20 @@ def test_without_time_a_portion_goes_on_and_the_next_run_takes_the_others(app: C
     assert message_count(app, QueueName.ITEMS) == MANY
 
 
+def test_waiting_items_are_resumed_once_where_that_is_asked_for(app: Clients, collection: str) -> None:
+    later = app.now() + timedelta(hours=1)
+    for number in range(3):
+        row = app.status.get(collection, f"scene-{number:03}")
+        assert row
+        app.status.update(row, row.changed(ItemStatus.WAITING, app.now(), next_attempt=later, error_code="Unavailable"))
+    both = (ItemStatus.HELD, ItemStatus.WAITING)
+
+    assert sum(resume_held(app, collection=collection)) == MANY - 3
+    assert sum(resume_held(app, collection=collection, states=both)) == 3
+    assert sum(resume_held(app, collection=collection, states=both)) == 0  # all are due already
+    assert message_count(app, QueueName.ITEMS) == MANY
+
+
 @pytest.mark.both_storages
 def test_what_is_held_since_after_a_moment_is_left_alone(app: Clients, collection: str) -> None:
     entries = app.status.query_prefix(collection, HELD_PREFIX, select=["RowKey", "Timestamp"])

@@ -73,6 +73,16 @@ def test_an_upgrade_sends_nothing_again(app: Clients, catalog: Catalog, version:
     assert catalog.writes() == []
 
 
+def test_an_item_that_waits_since_before_the_index_of_waiting_items_is_claimed(app: Clients, catalog: Catalog) -> None:
+    write_row_of_then(app, "")
+    keys = {"PartitionKey": COLLECTION, "RowKey": "item~upgraded"}
+    app.storage.tables.get_table_client(STATUS).update_entity({**keys, "status": "Waiting", "in_catalog": False})
+
+    ingest_message(json.dumps(ITEM).encode(), app.now(), app)
+
+    assert len(catalog.writes()) == 1
+
+
 def test_other_content_is_sent_after_an_upgrade(app: Clients, catalog: Catalog) -> None:
     write_row_of_then(app, HASHES["1.0.0"])
 
