@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,6 +106,17 @@ def test_timers_run_on_their_schedule_and_never_overlap(
 
         # A schedule that is none stops that function only.
         assert "The 'broken' function is in error: The schedule 'every night' is no NCRONTAB expression" in host.log
+
+        # A stop waits for the runs that have begun.
+        def begun() -> int:
+            return sum("every_second" in line and "Executing (" in line for line in host.log.splitlines())
+
+        eventually(lambda: begun() > len(host.records(function="every_second")))
+        asked = time.time()
+        assert host.stop() == 0
+        runs = host.records(function="every_second")
+        assert any(run["began"] < asked < run["ended"] for run in runs)
+        assert len(runs) == begun()
 
 
 def test_of_two_hosts_one_ticks_and_the_other_takes_over(azurite: Azurite, tmp_path: Path) -> None:
