@@ -28,10 +28,10 @@ start: setup  ## Keep the local stack up until Ctrl-C (with `func start` where t
 	@$(BIN)/geocatalog local up --core-tools
 
 test: setup check  ## Run every check and test; under 8 minutes on two idle cores
-	@$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations 15
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 quick: setup check  ## Run the checks, the unit tests and the property tests on a storage account in memory; under 90 seconds
-	@$(BIN)/pytest tests/unit tests/memory tests/properties --storage memory -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/pytest tests/unit tests/memory tests/properties --storage memory -n 2 --dist loadfile --no-loadscope-reorder
 
 recordings: setup  ## Run the recorded scenarios of the real Functions host at their full length, 15 minutes
 	@RECORDINGS_RECEIVE_VISIBILITY=600 $(BIN)/pytest tests/recordings -n 2 --dist loadfile --timeout 3600

@@ -36,23 +36,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep files that share a stack in one worker; leave out what needs Azurite where all is to run in memory."""
-    shared = {item.path: name for item in items if (name := _shared_stack(item))}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(shared.get(item.path) or item.nodeid.partition("::")[0]))
+    """Leave out the tests that need Azurite where all is to run in memory."""
     if config.getoption("--storage") == "memory":
         left_out = [item for item in items if "azurite" in getattr(item, "fixturenames", ())]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
-
-
-def _shared_stack(item: pytest.Item) -> str | None:
-    """Return the name of the stack that a test shares with other files, which is started once in each worker."""
-    folder = item.path.parent.name
-    if folder == "conformance":
-        return folder
-    names = [name for name in ("copying_stack", "stack") if name in getattr(item, "fixturenames", ())]
-    return f"{folder}-{names[0]}" if names and folder in {"cli", "e2e"} else None
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def test_a_newline_delimited_file_is_ingested_and_its_bad_lines_are_dead_letters
     reasons = [str(letter["reason"]) for letter in stack.deadletters("items") if "lines.ndjson" in letter["reason"]]
     assert sorted(reason.partition(".")[0] for reason in reasons) == [
         "Entry 5 is not a STAC Item",
-        "Line 4 is not JSON",
+        "Line 4 is not JSON: a character is out of place (line 1, column 2)",
     ]
 
 
