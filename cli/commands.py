@@ -36,7 +36,7 @@ class Commands(LazyGroup):
         "status": CommandRow(
             "cli.follow.status_command:status",
             _FOLLOW,
-            "Show counts by collection and state, open operations, queues, dead letters and sources.",
+            "Show counts by collection and state, open operations, queues, dead letters, sources and feeds.",
         ),
         "watch": CommandRow(
             "cli.follow.watch_command:watch",
@@ -102,6 +102,11 @@ class Commands(LazyGroup):
             "cli.feeds.feeds_command:app",
             _OPERATE,
             "Add, list, show, pause, remove and run feeds: collections that fill themselves from a STAC API.",
+        ),
+        "mirror": CommandRow(
+            "cli.mirror.mirror_command:mirror",
+            _OPERATE,
+            "Mirror a collection of a STAC API: its configuration, its source, and a feed that keeps it full.",
         ),
         "doctor": CommandRow(
             "cli.doctor.doctor_command:doctor",

@@ -10,7 +10,7 @@ from azure.core.exceptions import AzureError
 from cli.doctor.findings import Finding, Verdict, fault
 from cli.doctor.logins import Login
 from cli.doctor.machine import check_clock, check_settings, check_versions
-from cli.doctor.service import check_geocatalog, check_sources
+from cli.doctor.service import check_feeds, check_geocatalog, check_sources
 from cli.doctor.storage import check_storage, check_work, storage_host
 from cli.doctor.timers import check_timers
 from cli.options.common import JsonOption, TimeoutOption
@@ -102,5 +102,6 @@ def _check_ingestion(app: Clients) -> Iterator[Finding]:
         yield from check_timers(app)
         yield from check_work(app)
         yield from check_sources(app)
+        yield from check_feeds(app)
     except AzureError as error:
         yield fault("work", sentence_of(error) or type(error).__name__, "Fix the faults of the storage first.")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from cli.doctor.findings import Finding, fault, ok, warning
+from cli.feeds.feed_states import read_feeds
 from cli.sources.source_states import read_sources
 from shared.basics.errors import ErrorCode, IngestionError
 from shared.clients import Clients
@@ -61,3 +62,20 @@ def check_sources(app: Clients) -> Iterator[Finding]:
             yield warning("sources", shown, "Fix what the message names; the app tries again every five minutes.")
         else:
             yield ok("sources", shown)
+
+
+def check_feeds(app: Clients) -> Iterator[Finding]:
+    """Look at each feed: whether it is read, and how its last turn ended."""
+    for entry in app.feeds.faults():
+        yield fault("feeds", f"FEEDS: {entry}", "Fix the list; the app reads it again at its next run.")
+    for state in read_feeds(app):
+        now = app.now()
+        shown = f"{state.row.name}: {state.in_words(now)}"
+        if state.row.paused_by == "app" or state.is_late(now):
+            yield fault(
+                "feeds", shown, f"See `geocatalog feeds show {state.row.name}`, and docs/runbook.md, Feed unread."
+            )
+        elif state.is_at_fault:
+            yield warning("feeds", shown, "Fix what the message names; each run of the app tries again.")
+        else:
+            yield ok("feeds", shown)

@@ -31,7 +31,7 @@ def add_feed(fields: dict[str, Any], query: Query, intersects: Path | None, *, a
     """
     app = connect(needs_geocatalog=False)
     url = fields["url"] or f"{app.settings.planetary_computer_url}/api/stac/v1"
-    spec = _spec({**fields, "url": url, **_query_fields(query, intersects)})
+    spec = spec_of({**fields, "url": url, **query_fields(query, intersects)})
     order = first_order(spec, app)
     want_feed(spec, app, order_by=order)
     if as_json:
@@ -51,7 +51,16 @@ def first_order(spec: FeedSpec, app: Clients) -> str:
     """
     api = FeedApi(spec, app.hrefs)
     request = api.request(api.route(), None, None, 0)
-    entries = api.page(request)["features"]
+    return find_order(api.page(request)["features"], spec)
+
+
+def find_order(entries: list[Any], spec: FeedSpec) -> str:
+    """Return the property that the items of a page can be followed by; empty without items.
+
+    Raises:
+        shared.basics.errors.IngestionError: there is none.
+        CommandError: the API ignores a part of the feed's query.
+    """
     for entry in entries:
         part = strange_part(entry, spec)
         if part:
@@ -175,7 +184,12 @@ def _row(name: str, app: Clients) -> FeedRow:
     return row
 
 
-def _spec(fields: dict[str, Any]) -> FeedSpec:
+def spec_of(fields: dict[str, Any]) -> FeedSpec:
+    """Return the feed of what a command was given.
+
+    Raises:
+        CommandError: it is wrong.
+    """
     given = {name: value for name, value in fields.items() if value not in (None, [], {})}
     try:
         return parse_feed(given)
@@ -183,7 +197,12 @@ def _spec(fields: dict[str, Any]) -> FeedSpec:
         raise usage_error(f"The feed is wrong: {error}.") from None
 
 
-def _query_fields(query: Query, intersects: Path | None) -> dict[str, Any]:
+def query_fields(query: Query, intersects: Path | None) -> dict[str, Any]:
+    """Return the fields of a feed that say what it finds.
+
+    Raises:
+        CommandError: the query or the file is wrong.
+    """
     fields = {name: value for name, value in query.body().items() if name != "filter-lang"}
     if intersects is not None:
         try:

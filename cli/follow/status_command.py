@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+from cli.feeds.feed_states import FeedState, read_feeds
 from cli.follow.counts import Overview, read_overview
 from cli.options.common import CollectionOption, JsonOption, listed
 from cli.output.printing import in_words, print_table, say, write_json
@@ -13,7 +14,7 @@ from shared.stac.ids import check_collection_id
 
 
 def status(*, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
-    """Show counts by collection and state, open operations, queues, dead letters and sources.
+    """Show counts by collection and state, open operations, queues, dead letters, sources and feeds.
 
     Example: geocatalog status
 
@@ -23,8 +24,9 @@ def status(*, collection: CollectionOption = None, as_json: JsonOption = False) 
     named = [check_collection_id(name) for name in listed(collection)]
     overview = read_overview(app, collections=named or None)
     sources = read_sources(app)
+    feeds = read_feeds(app)
     if as_json:
-        write_json(status_fields(overview, sources))
+        write_json(status_fields(overview, sources, feeds))
         return
     now = app.now()
     if overview.collections:
@@ -36,6 +38,8 @@ def status(*, collection: CollectionOption = None, as_json: JsonOption = False) 
     say(f"Dead letters: {overview.deadletters:,}" + (" (see geocatalog failures)" if overview.deadletters else ""))
     for source in sources:
         say(f"Source {source.container_url}: {source.in_words(now)}")
+    for feed in feeds:
+        say(f"Feed {feed.row.name}: {feed.in_words(now)}")
 
 
 def items_table(overview: Overview, now: dt.datetime) -> tuple[list[str], list[list[object]]]:
@@ -50,7 +54,7 @@ def items_table(overview: Overview, now: dt.datetime) -> tuple[list[str], list[l
     return headings, rows
 
 
-def status_fields(overview: Overview, sources: list[SourceState]) -> dict[str, Any]:
+def status_fields(overview: Overview, sources: list[SourceState], feeds: list[FeedState]) -> dict[str, Any]:
     """Returns how everything stands, as JSON types."""
     return {
         "collections": {
@@ -67,4 +71,5 @@ def status_fields(overview: Overview, sources: list[SourceState]) -> dict[str, A
         "queues": overview.queues,
         "deadletters": overview.deadletters,
         "sources": [source.fields() for source in sources],
+        "feeds": [feed.fields() for feed in feeds],
     }

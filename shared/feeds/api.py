@@ -87,7 +87,7 @@ class FeedApi:
             FeedFault: it is no STAC API that can be searched.
             Unavailable: it does not answer, or not now.
         """
-        landing = self._json(PageRequest("GET", self._spec.url))
+        landing = self.document(PageRequest("GET", self._spec.url))
         link = _search_link(landing)
         if link is None:
             raise FeedFault(
@@ -137,7 +137,7 @@ class FeedApi:
             FeedFault: the answer is no page.
             Unavailable: it does not answer, or not now.
         """
-        page = self._json(request)
+        page = self.document(request)
         if not isinstance(page.get("features"), list):
             raise FeedFault(
                 f"{self.host} answered a search with something else than a FeatureCollection; check the feed's url.",
@@ -176,7 +176,14 @@ class FeedApi:
             )
         return url
 
-    def _json(self, request: PageRequest) -> dict[str, Any]:
+    def document(self, request: PageRequest) -> dict[str, Any]:
+        """Return the JSON object that the API answers with.
+
+        Raises:
+            LinkExpired: the API does not take the request.
+            FeedFault: it refuses, or the answer is too large.
+            Unavailable: it does not answer, or not now.
+        """
         self._hrefs.check(request.url)
         headers = {"Accept": "application/geo+json, application/json", **request.headers}
         if self._key and self._spec.auth:

@@ -1,0 +1,1 @@
+"""Mirrors a collection of a STAC API."""
