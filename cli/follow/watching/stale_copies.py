@@ -1,4 +1,4 @@
-"""Counts the messages on the queues that nothing waits for: copies left behind when held items were tried at once."""
+"""Counts the messages on the queues that nothing waits for: copies left behind when items were tried at once."""
 
 import datetime as dt
 import itertools
@@ -38,11 +38,11 @@ def stale_copies(app: Clients, before_page: Callable[[], None]) -> int:
 
 
 def _left_behind(history: str, earliest: dt.datetime) -> int:
-    """Counts how often a held item was sent again before its delay was over: it then waits without a fault."""
+    """Count how often an item was sent again before its delay was over: it then waits without a fault."""
     return sum(
-        held["status"] == ItemStatus.HELD
+        before["status"] in {ItemStatus.HELD, ItemStatus.WAITING}
         and after["status"] == ItemStatus.WAITING
         and "error_code" not in after
-        and parse_timestamp(held["at"]) > earliest
-        for held, after in itertools.pairwise(json.loads(history))
+        and parse_timestamp(before["at"]) > earliest
+        for before, after in itertools.pairwise(json.loads(history))
     )
