@@ -2,7 +2,7 @@
 
 import contextvars
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -26,7 +26,12 @@ def run_all(call: Callable[[T], R], things: Iterable[T]) -> list[R]:
     things = list(things)
     if len(things) <= 1:
         return [call(thing) for thing in things]
-    with ThreadPoolExecutor(min(_WIDTH, len(things))) as executor:
-        # Not executor.map: it cancels what has not begun as soon as one call has raised.
-        calls = [executor.submit(contextvars.copy_context().run, call, thing) for thing in things]
+    executor = ThreadPoolExecutor(min(_WIDTH, len(things)))
+    # Not executor.map: it cancels what has not begun as soon as one call has raised.
+    calls = [executor.submit(contextvars.copy_context().run, call, thing) for thing in things]
+    try:
+        wait(calls)
+    finally:
+        # After Ctrl-C what has not begun is left, and what has begun comes to its end.
+        executor.shutdown(wait=True, cancel_futures=True)
     return [made.result() for made in calls]
