@@ -32,6 +32,9 @@ _BBOX_LENGTHS = frozenset({4, 6})
 _SHORT_LOOK_BACK = timedelta(hours=1)
 _LONG_LOOK_BACK = timedelta(days=30)
 NEVER = "never"
+# A text column holds 32,768 characters; a link to a next page repeats the query beside its token
+# (learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model).
+_MAX_LENGTH = 16_000
 # The fields that decide which items a feed finds and what becomes of them: a change of one begins the fill anew.
 _OF_THE_QUERY = (
     "url", "collections", "bbox", "intersects", "datetime", "filter", "query", "collection", "drop_assets",
@@ -190,6 +193,8 @@ class FeedSpec(BaseModel):
             raise ValueError("give bbox or intersects, not both")
         if self.filter is not None and self.query is not None:
             raise ValueError("give filter or query, not both")
+        if len(self.dumped()) > _MAX_LENGTH:
+            raise ValueError(f"has more than {_MAX_LENGTH:,} characters of JSON; simplify its geometry or filter")
         return self
 
     @property

@@ -351,6 +351,26 @@ def test_deleting_the_collection_pauses_its_feed(feed: Feeds) -> None:
     assert (row.error_code, row.paused_by) == ("CollectionDoesNotExist", "app")
 
 
+def test_a_page_whose_message_a_killed_run_did_not_send_is_sent_by_the_next_one(feed: Feeds) -> None:
+    feed.add()
+    feed.run()
+    clear_queues(feed.app)  # as if the run had been killed before each of its messages
+    for page in feed.app.feeds.pages(feed.name):
+        feed.app.feeds.delete_page(page)
+        feed.app.feeds.insert_page(replace(page, is_sent=False))
+    feed.run()
+    assert feed.row.sent == 5
+    feed.ingest()
+    assert feed.outcomes() == [(f"s{number}", "ingested") for number in range(1, 6)]
+
+
+def test_a_geometry_that_fits_no_row_is_refused() -> None:
+    ring = [[number / 1000, number / 1000] for number in range(2_000)]
+    fields = {"name": "f", "url": "https://a.example", "collections": ["c"], "collection": "c"}
+    with pytest.raises(ValueError, match="simplify its geometry"):
+        parse_feed({**fields, "intersects": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}})
+
+
 def test_a_look_back_beyond_the_retention_of_rows_is_refused(feed: Feeds) -> None:
     feed.add(look_back="P30D")
     short = replace(feed.app, settings=feed.app.settings.model_copy(update={"status_retention": timedelta(days=7)}))
