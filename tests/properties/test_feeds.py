@@ -1,6 +1,8 @@
 """A feed brings what a STAC API has into its collection once, whatever the API does and whenever it is read."""
 
+import contextlib
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +12,7 @@ import pytest
 
 from local.azurite import Azurite
 from shared.basics.clock import format_timestamp
+from shared.basics.errors import SettingsError
 from shared.clients import Clients
 from shared.collections.deletions_queue import delete_message
 from shared.feeds.following import follow_feeds
@@ -369,6 +372,26 @@ def test_a_geometry_that_fits_no_row_is_refused() -> None:
     fields = {"name": "f", "url": "https://a.example", "collections": ["c"], "collection": "c"}
     with pytest.raises(ValueError, match="simplify its geometry"):
         parse_feed({**fields, "intersects": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}})
+
+
+def test_a_feed_that_left_the_setting_stops_and_its_pause_stays(feed: Feeds) -> None:
+    spec = {"name": feed.name, "url": feed.api.url, "collections": ["scenes"], "collection": feed.collection}
+
+    def run(*listed: dict[str, Any]) -> FeedRow:
+        settings = feed.app.settings.model_copy(update={"feeds": json.dumps(listed)})
+        with contextlib.suppress(SettingsError):
+            follow_feeds(replace(feed.app, settings=settings))
+        return feed.row
+
+    row = run(spec, {"name": "faulty"})
+    assert (row.sent, row.error_code) == (5, "")
+    (fault,) = feed.app.feeds.faults()
+    assert "Entry 2 (faulty)" in fault
+    feed.app.feeds.change(feed.name, lambda found: paused(found, feed.app.now()))
+    before = len(feed.api.searches)
+    assert run().wanted == ""
+    row = run(spec)
+    assert (row.paused_by, len(feed.api.searches)) == ("operator", before)
 
 
 def test_a_look_back_beyond_the_retention_of_rows_is_refused(feed: Feeds) -> None:
