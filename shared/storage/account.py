@@ -48,8 +48,14 @@ def blob_retries() -> blob.ExponentialRetry:
     return _BlobRetry(**_RETRIES)
 
 
-_BLOB_OPTIONS: dict[str, Any] = {"retry_policy": blob_retries(), **_READ_OPTIONS}
-_QUEUE_OPTIONS: dict[str, Any] = {"retry_policy": _QueueRetry(**_RETRIES)}
+# A policy belongs to one client: azure-core links each policy to the next of its pipeline, so that requests of a client
+# whose policy went into a second one too would leave through the second one's transport.
+def _blob_options() -> dict[str, Any]:
+    return {"retry_policy": blob_retries(), **_READ_OPTIONS}
+
+
+def _queue_options() -> dict[str, Any]:
+    return {"retry_policy": _QueueRetry(**_RETRIES)}
 
 
 @dataclass(frozen=True)
@@ -99,18 +105,18 @@ def clients_over(
         text = connection.connection_string
         try:
             return StorageClients(
-                queues=QueueServiceClient.from_connection_string(text, **options(_QUEUE_OPTIONS)),
-                blobs=BlobServiceClient.from_connection_string(text, **options(_BLOB_OPTIONS)),
+                queues=QueueServiceClient.from_connection_string(text, **options(_queue_options())),
+                blobs=BlobServiceClient.from_connection_string(text, **options(_blob_options())),
                 tables=TableServiceClient.from_connection_string(text, **options(_TABLE_OPTIONS)),
             )
         except ValueError:
             raise ValueError("INGEST_STORAGE is not a connection string of a storage account") from None
     return StorageClients(
-        queues=QueueServiceClient(str(connection.queue_uri), credential=credential, **options(_QUEUE_OPTIONS)),
+        queues=QueueServiceClient(str(connection.queue_uri), credential=credential, **options(_queue_options())),
         blobs=BlobServiceClient(
             str(connection.blob_uri),
             credential=credential,
-            **options(_BLOB_OPTIONS),
+            **options(_blob_options()),
         ),
         tables=TableServiceClient(endpoint=str(connection.table_uri), credential=credential, **options(_TABLE_OPTIONS)),
     )

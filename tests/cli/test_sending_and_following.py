@@ -202,12 +202,13 @@ def test_a_ctrl_c_in_the_middle_is_finished_by_a_second_run(cli: Cli, stack: Run
 def test_a_file_that_changes_while_it_is_read(cli: Cli, stack: RunningStack, tmp_path: Path) -> None:
     stack.create_collection("changing")
     file = tmp_path / "items.ndjson"
-    file.write_text(lines(*(bare_item("changing", f"i{n}") for n in range(400))))
+    file.write_text(lines(*(bare_item("changing", f"i{n}") for n in range(1_000))))
     with subprocess.Popen(
         [COMMAND, "enqueue", str(file), "--workers", "1"],
         env=clean_environment(cli.settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
-        wait_for(lambda: stack.rows("changing"), "the first item")
+        queue = stack.clients.queues.client("items")
+        wait_for(lambda: queue.get_queue_properties().approximate_message_count, "the first message")
         with file.open("a") as more:
             more.write(lines(bare_item("changing", "late")))
         _, err = process.communicate(timeout=240)

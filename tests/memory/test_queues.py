@@ -9,6 +9,9 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
+from shared.settings import StorageConnection
+from shared.storage.account import clients_over
+from tests.memory.account import MemoryAccount
 from tests.memory.conftest import Storage
 
 pytestmark = pytest.mark.both_storages
@@ -159,3 +162,16 @@ def test_what_a_queue_refuses(queue: QueueClient, what: str) -> None:
     assert count(queue) == 0
     queue.send_message("x" * 65_536)
     assert count(queue) == 1
+
+
+def test_clients_of_two_accounts_in_one_process_each_reach_their_own() -> None:
+    accounts = [MemoryAccount(), MemoryAccount()]
+    clients = [
+        clients_over(account.session(), StorageConnection(connection_string=account.connection_string()), None).queues
+        for account in accounts
+    ]
+    for number, service in enumerate(clients):
+        service.get_queue_client("mine").create_queue()
+        service.get_queue_client("mine").send_message(str(number))
+    contents = [[found.content for found in service.get_queue_client("mine").peek_messages()] for service in clients]
+    assert contents == [["0"], ["1"]]

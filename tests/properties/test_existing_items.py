@@ -2,6 +2,7 @@
 
 import base64
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -83,14 +84,15 @@ def test_what_the_message_says_is_done(
 
 @pytest.mark.both_storages
 def test_an_item_that_is_there_because_of_an_answer_that_was_lost_is_ingested(app: Clients, catalog: Catalog) -> None:
+    item_id = f"lost-then-there-{uuid.uuid4().hex}"  # one catalog serves both storages
     catalog.behave(faults=[LOST, {**EXISTS, "path": "*/items", "count": 1}])
-    ingest(app, "lost-then-there", if_exists="fail")
-    wait_until(lambda: catalog.item("lost-then-there") is not None)
+    ingest(app, item_id, if_exists="fail")
+    wait_until(lambda: catalog.item(item_id) is not None)
     ingest_message(copy_of_it(app), app.now(), app)
 
-    (result,) = results(app, "lost-then-there")
+    (result,) = results(app, item_id)
     assert result["outcome"] == "ingested"
-    assert statuses(app, "lost-then-there") == (ItemStatus.SUCCEEDED, True)
+    assert statuses(app, item_id) == (ItemStatus.SUCCEEDED, True)
     assert [method for method, _ in catalog.writes()] == ["POST", "POST"]
 
 
