@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.basics.errors import BadMessage, ErrorCode
+from shared.basics.errors import BadContent, BadMessage, ErrorCode
 from shared.basics.json_codec import memory_of, read_json, write_json
 from shared.basics.redact import redact
 from shared.files.hrefs import HrefReader
-from shared.files.json_stream import MAX_HELD_BYTES, MAX_HELD_MEMORY, document_type, features, with_odd_numbers
+from shared.files.json_stream import MAX_HELD_BYTES, MAX_HELD_MEMORY, document_head, features, with_odd_numbers
 from shared.messages.decoding import BOM, RECORD_SEPARATOR
 from shared.stac.bases import based_at
+from shared.stac.items import MAX_ITEM_BYTES
 
 # Each run reads an ItemCollection from its start, so the longer it is, the more each run costs. Newline-delimited
 # files have no limit.
@@ -77,10 +78,12 @@ class ItemFile:
     Attributes:
         single: the one STAC Item.
         entries: the entries of a multi-item file.
+        fault: why the one STAC Item can never be ingested; `single` then holds its type, id and collection only.
     """
 
     single: dict[str, Any] | None
     entries: Iterator[FileEntry]
+    fault: BadContent | None = None
 
     @staticmethod
     def of_collection(fields: dict[str, Any], base: str | None = None) -> "ItemFile":
@@ -119,14 +122,17 @@ def open_item_file(href: str, hrefs: HrefReader, *, skip: int = 0) -> Iterator[I
     with hrefs.open(href) as chunks:
         file = _read(origin, _lines(chunks))
         if file is not None:
-            yield ItemFile(file.single, itertools.islice(file.entries, skip, None))
+            yield replace(file, entries=itertools.islice(file.entries, skip, None))
             return
     # A document of many lines, or of one long one. Who read entries of it already knows its form.
-    if not skip and not _is_collection(href, origin, hrefs):
+    head = {"type": "FeatureCollection"} if skip else _head(href, origin, hrefs)
+    if head is None:
         with hrefs.open(href) as chunks:  # newline-delimited behind a first line that is no JSON
             yield ItemFile(None, _ndjson(_lines(chunks), origin.base))
-        return
-    yield ItemFile(None, _streamed(href, origin, skip, hrefs))
+    elif head.get("type") == "Feature":
+        yield ItemFile(head, iter(()), _too_large(origin))
+    else:
+        yield ItemFile(None, _streamed(href, origin, skip, hrefs))
 
 
 @contextmanager
@@ -215,34 +221,37 @@ def _has_item_line(content: bytes) -> bool:
     return not is_document and any(_is_item(_parsed(entry)) for entry in content.split(_separator_of(content)))
 
 
-def _is_collection(href: str, file: _Origin, hrefs: HrefReader) -> bool:
-    """Tell whether a file is one large ItemCollection, by reading all of it; False where it is lines of items.
+def _head(href: str, file: _Origin, hrefs: HrefReader) -> dict[str, str] | None:
+    """Return type, id and collection of one large document, by reading all of it; None where it is lines of items.
 
     Raises:
-        BadMessage: it is neither.
+        BadMessage: it is neither an ItemCollection, nor a STAC Item, nor lines.
     """
     for reading in _READINGS:
         try:
             with hrefs.open(href) as chunks:
-                kind = document_type(reading(_limited(file, _without_mark(chunks))))
+                head = document_head(reading(_limited(file, _without_mark(chunks))))
             break
         except ValueError:
             continue
     else:
         with hrefs.open(href) as chunks:
             if any(entry.item for entry in _ndjson(_lines(chunks), None)):
-                return False
+                return None
         raise _neither(file)
-    if kind == "Feature":
-        raise BadMessage(
-            f"{file} is a STAC Item of more than {MAX_HELD_BYTES:,} bytes; GeoCatalog takes items of up to 1 MB.",
-            code=ErrorCode.HREF_TOO_LARGE,
-        )
-    if kind is None:
+    if head is None:
         raise _neither(file)
-    if kind != "FeatureCollection":
-        raise _of_other_type(file, kind)
-    return True
+    if head.get("type") not in {"Feature", "FeatureCollection"}:
+        raise _of_other_type(file, head.get("type"))
+    return head
+
+
+def _too_large(file: _Origin) -> BadContent:
+    return BadContent(
+        f"{file} is a STAC Item of more than {MAX_HELD_BYTES:,} bytes, and GeoCatalog takes at most "
+        f"{MAX_ITEM_BYTES:,}; move large properties into an asset.",
+        code=ErrorCode.ITEM_TOO_LARGE,
+    )
 
 
 def _limited(file: _Origin, chunks: Iterator[bytes]) -> Iterator[bytes]:

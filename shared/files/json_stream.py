@@ -20,6 +20,7 @@ MAX_HELD_BYTES = 2 * 1024 * 1024
 MAX_HELD_MEMORY = 24 * 1024 * 1024
 # Deeper JSON is refused wherever the app reads it: pydantic_core's parser, which reads messages, ends there.
 _MAX_DEPTH = 200
+_HEAD = frozenset({"type", "id", "collection"})
 # How much is parsed at once, and so how exactly the size of an entry is known.
 _PIECE = 64 * 1024
 
@@ -57,33 +58,38 @@ class StreamedEntry:
     memory: int = 0
 
 
-def document_type(chunks: Iterator[bytes]) -> str | None:
-    """Read a JSON document to its end and return the `type` of the object that it is.
+def document_head(chunks: Iterator[bytes]) -> dict[str, str] | None:
+    """Read a JSON document to its end and return `type`, `id` and `collection` of the object that it is.
 
     Args:
         chunks: the document.
 
     Returns:
-        The value of its member `type`; empty where it has no such text; None where the document is no object.
+        Those of the three members that are text; None where the document is no object.
 
     Raises:
         ValueError: it is not JSON.
         BadMessage: it holds a single value that is too long to be read.
     """
-    found: str | None = None
-    key, depth = None, 0
-    for _, events in _pieces(chunks):
-        for event, value in events:
-            if depth == 0 and event == "start_map":
-                found = ""
-            if event in _OPENING:
-                depth += 1
-            elif event in _CLOSING:
-                depth -= 1
-            elif depth == 1 and event == "map_key":
-                key = value
-            elif depth == 1 and key == "type" and event == "string":
-                found = str(value)
+    found: dict[str, str] | None = None
+    key, depth = "", 0
+    try:
+        for _, events in _pieces(chunks):
+            for event, value in events:
+                if depth == 0 and event == "start_map":
+                    found = {}
+                if event in _OPENING:
+                    depth += 1
+                elif event in _CLOSING:
+                    depth -= 1
+                elif depth == 1 and event == "map_key":
+                    key = value
+                elif found is not None and depth == 1 and key in _HEAD and event == "string":
+                    found[key] = str(value)
+    except BadMessage:
+        # One text that fits no item: of an Item all is known that its row needs.
+        if found is None or found.get("type") != "Feature" or "id" not in found:
+            raise
     return found
 
 

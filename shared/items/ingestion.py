@@ -6,13 +6,13 @@ from typing import Any
 
 from azure.core.exceptions import AzureError
 
-from shared.basics.errors import ErrorCode, Unavailable
+from shared.basics.errors import BadContent, ErrorCode, Unavailable
 from shared.clients import Clients
 from shared.delivery.handling import handle
 from shared.files.item_files import open_item_file
 from shared.items.fan_out import fan_out, fan_out_whole, go_on
 from shared.items.path import carry_out
-from shared.items.preparing import prepared_for
+from shared.items.preparing import prepared_for, refused
 from shared.items.services import item_services
 from shared.items.work import Work, source_of
 from shared.messages.envelope import Envelope
@@ -54,10 +54,12 @@ def _ingest(envelope: Envelope, app: Clients) -> None:
         if file.single is None:
             fan_out(file, message, envelope, app)
         else:
-            ingest_item(file.single, message, envelope, app)
+            ingest_item(file.single, message, envelope, app, fault=file.fault)
 
 
-def ingest_item(item: dict[str, Any], message: ItemMessage, envelope: Envelope, app: Clients) -> None:
+def ingest_item(
+    item: dict[str, Any], message: ItemMessage, envelope: Envelope, app: Clients, *, fault: BadContent | None = None
+) -> None:
     """Ingest the one item of a message.
 
     Args:
@@ -65,6 +67,7 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, envelope: Envelope, 
         message: the fields of the message that carried or named it.
         envelope: the message.
         app: the clients.
+        fault: why it can never be ingested, where that is known already.
 
     Raises:
         BadMessage: the item has no id or collection that GeoCatalog takes.
@@ -72,7 +75,7 @@ def ingest_item(item: dict[str, Any], message: ItemMessage, envelope: Envelope, 
     """
     collection = check_collection_id(message.collection or item.get("collection"))
     item_id = check_item_id(item.get("id"))
-    preparation = prepared_for(item, message, collection, app)
+    preparation = refused(item, collection, fault) if fault else prepared_for(item, message, collection, app)
     prepared = preparation.prepared
     kept = _kept(envelope, message, item, app) if prepared else envelope
     version = prepared.version if prepared else item_version(item, message.version_by)

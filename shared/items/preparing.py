@@ -56,7 +56,18 @@ def prepared_for(item: dict[str, Any], message: ItemMessage, collection: str, ap
             planetary_computer_url=app.settings.planetary_computer_url,
         )
     except BadContent as error:
-        # Of the item alone, so that the same bad content is known again whichever message brings it.
-        content = canonical_json({"fault": {**item, "collection": collection}})
-        return Preparation(None, error, hashlib.sha256(content).hexdigest())
+        return refused(item, collection, error)
     return Preparation(prepared, None, prepared.content_hash)
+
+
+def refused(item: dict[str, Any], collection: str, fault: BadContent) -> Preparation:
+    """Return what became of an item that can never be ingested.
+
+    Args:
+        item: the STAC Item, as far as it was read.
+        collection: id of the target collection.
+        fault: why.
+    """
+    # Of the item alone, so that the same bad content is known again whichever message brings it.
+    content = canonical_json({"fault": {**item, "collection": collection}})
+    return Preparation(None, fault, hashlib.sha256(content).hexdigest())

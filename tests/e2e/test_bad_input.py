@@ -68,7 +68,7 @@ def test_each_bad_message_says_what_is_wrong_and_a_good_one_among_them_is_ingest
         stack.send("items", body, plain=True)
     failed: dict[str, tuple[object, str]] = {
         "not-stac": ({**small_item(COLLECTION, "not-stac"), "geometry": "here"}, "not a GeoJSON geometry"),
-        "ten": ({"href": f"{file_server}/ten-megabytes.json"}, "GeoCatalog takes at most 1,048,576"),
+        "ten": ({"href": f"{file_server}/ten-megabytes.json"}, "and GeoCatalog takes at most 1,048,576"),
     }
     for body, _ in failed.values():
         stack.send("items", body)

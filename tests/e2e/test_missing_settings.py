@@ -24,6 +24,7 @@ FUNCTIONS = {
     "record_deletions_poison",
     "record_blob_events_poison",
     "remove_expired",
+    "follow_feeds",
 }
 
 

@@ -39,7 +39,9 @@ def test_no_secret_is_written_anywhere(stack: RunningStack) -> None:
 
     stack.send("items", signed_item(COLLECTION, "ingested"))
     stack.send("items", signed_item("no-such-collection", "held"))
-    stack.send("items", {**signed_item(COLLECTION, "not-stac"), "links": f"https://user:{SECRET}@example.com/?{SAS}"})
+    stack.send(
+        "items", {**signed_item(COLLECTION, "not-stac"), "geometry": f"https://user:{SECRET}@example.com/?{SAS}"}
+    )
     stack.send("items", {"href": f"https://elsewhere.example.org/x.json?{SAS}"})
     stack.send("items", {"href": f"https://user:{SECRET}@example.com/x.json"})
     stack.send("items", f"not json {SAS} Bearer {SECRET}", plain=True)

@@ -14,6 +14,7 @@ import pytest
 
 from local.azurite import Azurite
 from shared.basics.clock import format_timestamp
+from shared.basics.errors import ErrorCode
 from shared.basics.json_codec import canonical_json, write_json
 from shared.clients import Clients
 from shared.delivery.blob_events import receive_events
@@ -22,6 +23,7 @@ from shared.items import fan_out
 from shared.items.ingestion import ingest_message
 from shared.messages.models import QueueName
 from shared.records.deadletters import body_of
+from shared.records.status_rows import ItemStatus
 from tests.data.blob_events import event_grid_event
 from tests.data.documents import item
 from tests.properties.apps import Account, clear_queues, decoded, make_app, results
@@ -537,12 +539,11 @@ def test_an_entry_that_cannot_be_held_costs_itself_only(app: Clients, form: str,
         (b"[" + b"7," * 1_000 + b"7]", "neither a JSON object"),
         (write_json({"type": "Feature" * 300}), "single value"),
         (write_json({"type": "Catalog", "x": [7] * 1_000}), "'Catalog'"),
-        (write_json(item("a", assets={str(number): {"href": "https://a/b"} for number in range(60)})), "1 MB"),
         (FORMS["collection"](nine("a"))[:-1], "neither a JSON object"),
         (FORMS["collection"](nine("a")).replace(b"a-8", b"\xff"), "neither a JSON object"),
         (FORMS["collection"](nine("a") * 9), "6,400 bytes"),
     ],
-    ids=["list", "one text", "other type", "item", "cut short", "not UTF-8", "too long"],
+    ids=["list", "one text", "other type", "cut short", "not UTF-8", "too long"],
 )
 @pytest.mark.usefixtures("_little_memory")
 def test_a_large_file_that_is_no_collection_is_refused_whole(
@@ -552,6 +553,21 @@ def test_a_large_file_that_is_no_collection_is_refused_whole(
     assert ingest(app, file) == []
     (letter,) = app.deadletters.rows()
     assert reason in letter["reason"]
+
+
+@pytest.mark.parametrize("many", [True, False], ids=["of many values", "of one long text"])
+@pytest.mark.usefixtures("_little_memory")
+def test_a_large_file_of_one_item_fails_that_item(app: Clients, *, many: bool) -> None:
+    assets = {str(number): {"href": "https://a/b"} for number in range(60)} if many else {"a": {"title": "x" * 9_000}}
+    item_id = f"far-too-large-{many}"
+    document = item(item_id, "scenes")
+    del document["assets"]
+    assert ingest(app, write_json({**document, "assets": assets})) == []
+    row = app.status.get("scenes", item_id)
+    assert row
+    assert (row.status, row.error_code) == (ItemStatus.FAILED, ErrorCode.ITEM_TOO_LARGE)
+    assert "GeoCatalog takes at most 1,048,576" in str(row.error_message)
+    assert list(app.deadletters.rows()) == []
 
 
 @pytest.mark.parametrize("most", [5, 1_000], ids=["in several runs", "in one run"])

@@ -94,6 +94,7 @@ def test_requests_are_listed_until_the_reset(trusting: EmulatorClient) -> None:
             "bad_batch_member": "failed",
             "s3_href": "failed",
             "max_item_bytes": 1_048_576,
+            "search_fields": "honored",
             "default_mosaic": False,
             "rewritten_configuration": False,
         },
