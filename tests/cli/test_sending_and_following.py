@@ -108,7 +108,8 @@ def test_standard_input_payloads_and_a_collection_nobody_knows(cli: Cli, stack: 
     failures = cli.json("failures", "nobody-knows")["items"]
     assert [(item["id"], item["error_code"]) for item in failures] == [("large", "CollectionDoesNotExist")]
     assert "geocatalog apply" in failures[0]["remedy"]
-    assert cli.json("resume", "nobody-knows")["resumed"] == 1
+    # What is due at this very moment is left alone.
+    wait_for(lambda: cli.json("resume", "nobody-knows")["resumed"] == 1, "the held item to be resumed")
 
 
 @pytest.mark.usefixtures("failing")
@@ -203,12 +204,18 @@ def test_a_file_that_changes_while_it_is_read(cli: Cli, stack: RunningStack, tmp
     stack.create_collection("changing")
     file = tmp_path / "items.ndjson"
     file.write_text(lines(*(bare_item("changing", f"i{n}") for n in range(1_000))))
+    queue = stack.clients.queues.client("items")
+    waiting = int(queue.get_queue_properties().approximate_message_count or 0)
     with subprocess.Popen(
         [COMMAND, "enqueue", str(file), "--workers", "1"],
         env=clean_environment(cli.settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
-        queue = stack.clients.queues.client("items")
-        wait_for(lambda: queue.get_queue_properties().approximate_message_count, "the first message")
+        wait_for(
+            lambda: (
+                stack.rows("changing") or (queue.get_queue_properties().approximate_message_count or 0) > waiting + 5
+            ),
+            "the first messages",
+        )
         with file.open("a") as more:
             more.write(lines(bare_item("changing", "late")))
         _, err = process.communicate(timeout=240)
