@@ -27,7 +27,7 @@ demo: setup  ## Run the tutorial from end to end on this machine
 start: setup  ## Keep the local stack up until Ctrl-C (with `func start` where the Core Tools are installed)
 	@$(BIN)/geocatalog local up --core-tools
 
-test: setup check  ## Run every check and test; under 8 minutes on two idle cores
+test: setup check  ## Run every check and test; a quarter of an hour on two cores
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 quick: setup check  ## Run the checks, the unit tests and the property tests on a storage account in memory; under 90 seconds
