@@ -30,7 +30,7 @@ start: setup  ## Keep the local stack up until Ctrl-C (with `func start` where t
 test: setup check  ## Run every check and test; a quarter of an hour on two cores
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
 
-quick: setup check  ## Run the checks, the unit tests and the property tests on a storage account in memory; under 90 seconds
+quick: setup check  ## Run the checks, the unit tests and the property tests on a storage account in memory; about two minutes
 	@$(BIN)/pytest tests/unit tests/memory tests/properties --storage memory -n 2 --dist loadfile --no-loadscope-reorder
 
 recordings: setup  ## Run the recorded scenarios of the real Functions host at their full length, 15 minutes
